@@ -1,0 +1,119 @@
+"""The parts that come with the package.
+
+They are registered through the hooks that plugins use, and named by strings, so that
+this module imports nothing of what it names.
+"""
+
+from __future__ import annotations
+
+from .hookspecs import Register, hookimpl
+
+__all__: list[str] = []
+
+_NN = "mlmi_sklearn.nn"
+
+_BACKBONES = {
+    "mlp": ("MLP", "vector", "Fully connected layers."),
+    "linear": ("Linear", "vector", "No hidden layer: a linear model."),
+    "conv": ("ConvNet", "image", "Small convolutional net for images from 8 x 8 up."),
+    "conv4": ("Conv4", "image", "Four convolutional blocks, the few-shot standard."),
+    "resnet": ("ResNet", "image", "Residual net for small images, of any depth."),
+    "conv3d": ("ConvNet3d", "volume", "Small convolutional net for volumes."),
+    "unet": ("UNetEncoder", "image", "Contracting path of a U-Net."),
+    "transformer": ("SetTransformer", "sequence", "Attention over a set or sequence."),
+}
+
+_SHAPES = {
+    "vector": (20,),
+    "image": (1, 16, 16),
+    "volume": (1, 8, 8, 8),
+    "sequence": (6, 10),
+}
+
+_LOSSES = {
+    "cross-entropy": ("CrossEntropy", "Log loss, with optional label smoothing."),
+    "focal": ("Focal", "Cross-entropy with less weight on easy samples."),
+    "generalised-cross-entropy": (
+        "GeneralisedCrossEntropy",
+        "Between cross-entropy and absolute error, for noisy labels.",
+    ),
+    "bce": ("BCE", "Binary cross-entropy of each class against the rest."),
+    "hinge": ("Hinge", "Margin loss of support vector machines."),
+    "mse": ("MSE", "Squared error."),
+    "huber": ("Huber", "Squared error near zero, absolute error beyond."),
+    "smooth-l1": ("SmoothL1", "Huber loss divided by its threshold."),
+    "quantile": ("Quantile", "Pinball loss, whose minimum is a quantile."),
+}
+
+_REGRESSION_LOSSES = frozenset({"mse", "huber", "smooth-l1", "quantile"})
+
+_POOLINGS = {
+    "max": ("MaxPooling", "The largest instance decides: the standard assumption."),
+    "mean": ("MeanPooling", "All instances count alike."),
+    "attention": ("AttentionPooling", "Weighted mean with learned weights."),
+    "gated-attention": (
+        "GatedAttentionPooling",
+        "Weighted mean whose learned weights have a gate.",
+    ),
+}
+
+_ESTIMATORS = {
+    "NetClassifier": (
+        "mlmi_sklearn.supervised",
+        {"family": "supervised", "type": "classifier"},
+        "Classifier with any backbone.",
+    ),
+    "NetRegressor": (
+        "mlmi_sklearn.supervised",
+        {"family": "supervised", "type": "regressor"},
+        "Regressor with any backbone.",
+    ),
+    "MILClassifier": (
+        "mlmi_sklearn.mil.classifier",
+        {"family": "mil", "type": "classifier"},
+        "Classifier of bags of instances.",
+    ),
+}
+
+
+@hookimpl
+def mlmi_register_backbones(register: Register) -> None:
+    """Register the networks for vectors, images, volumes and sequences."""
+    for name, (attribute, takes, summary) in _BACKBONES.items():
+        register(
+            name,
+            f"{_NN}.backbones:{attribute}",
+            summary=summary,
+            tags={"input": takes},
+            example={"input_shape": _SHAPES[takes]},
+        )
+
+
+@hookimpl
+def mlmi_register_losses(register: Register) -> None:
+    """Register the losses for classification and regression."""
+    for name, (attribute, summary) in _LOSSES.items():
+        task = "regression" if name in _REGRESSION_LOSSES else "classification"
+        register(
+            name, f"{_NN}.losses:{attribute}", summary=summary, tags={"task": task}
+        )
+
+
+@hookimpl
+def mlmi_register_poolings(register: Register) -> None:
+    """Register the poolings of multiple-instance learning."""
+    for name, (attribute, summary) in _POOLINGS.items():
+        register(
+            name,
+            f"{_NN}.poolings:{attribute}",
+            summary=summary,
+            tags={"standard_assumption": name == "max"},
+            example={"in_features": 8},
+        )
+
+
+@hookimpl
+def mlmi_register_estimators(register: Register) -> None:
+    """Register the estimators of all families."""
+    for name, (module, tags, summary) in _ESTIMATORS.items():
+        register(name, f"{module}:{name}", summary=summary, tags=tags)

@@ -1,0 +1,132 @@
+"""The hooks through which plugins, and the package itself, register parts.
+
+A plugin is an installed distribution with an entry point in the group
+``mlmi_sklearn`` that names a module (or an object). Whatever of the functions below
+the module defines, decorated with :data:`hookimpl`, is called once with a function
+``register(name, factory, *, summary, tags={}, example={})``::
+
+    from mlmi_sklearn import hookimpl
+
+
+    @hookimpl
+    def mlmi_register_losses(register):
+        register("tversky", "my_package.losses:Tversky", summary="Tversky loss.")
+
+``factory`` is a callable, or a string ``"package.module:attribute"`` that is imported
+when the part is first used: prefer the string, so that listing plugins stays quick.
+``summary`` is one line for listings. ``tags`` are facts to select by
+(``list_components("loss", task="classification")``). ``example`` holds arguments with
+which the conformance checks can build the part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import pluggy
+
+__all__ = ["GROUP", "Register", "hookimpl", "hookspec"]
+
+#: Name of the plugin project and of the entry-point group.
+GROUP = "mlmi_sklearn"
+
+#: Decorator for the functions of a plugin.
+hookimpl = pluggy.HookimplMarker(GROUP)
+
+#: Decorator for the specifications on this page.
+hookspec = pluggy.HookspecMarker(GROUP)
+
+
+class Register(Protocol):
+    """What every hook is given: call it once for each part."""
+
+    def __call__(
+        self,
+        name: str,
+        factory: Callable[..., Any] | str,
+        *,
+        summary: str,
+        tags: Mapping[str, Any] = ...,
+        example: Mapping[str, Any] = ...,
+    ) -> None:
+        """Register one component."""
+
+
+@hookspec
+def mlmi_register_backbones(register: Register) -> None:
+    """Register networks that turn one input into one vector of features.
+
+    The factory is called as ``factory(input_shape, **params)``, with the shape of one
+    sample, and returns a ``torch.nn.Module`` that maps ``(B, *input_shape)`` to
+    ``(B, out_features)`` and says ``out_features`` as an attribute. In evaluation
+    mode a sample's output must not depend on its batch companions, and the module
+    must work under ``torch.func.functional_call``. Use the tag ``input`` ("vector",
+    "image", "volume" or "sequence") and an ``example`` with ``input_shape``.
+    """
+
+
+@hookspec
+def mlmi_register_losses(register: Register) -> None:
+    """Register losses that training minimises.
+
+    The factory is called as ``factory(**params)`` and returns a callable that takes
+    raw network outputs ``(B, K)`` and targets and gives one value for each sample,
+    ``(B,)``, not reduced: sample weights are applied afterwards. Its attribute
+    ``link``, "softmax", "sigmoid" or "identity", says how raw outputs become
+    predictions. Use the tag ``task`` ("classification" or "regression").
+    """
+
+
+@hookspec
+def mlmi_register_poolings(register: Register) -> None:
+    """Register poolings that make one vector of all instances of a bag.
+
+    The factory is called as ``factory(in_features, **params)`` and returns a module
+    ``(values (N, D), segments) -> (pooled (B, D'), weights (N,))`` with an attribute
+    ``out_features``; ``segments`` says which rows of ``values`` form a bag. The
+    result must not depend on the order of instances nor on the other bags of the
+    batch, and a bag of one instance is legal. Use an ``example`` with
+    ``in_features``.
+    """
+
+
+@hookspec
+def mlmi_register_divergences(register: Register) -> None:
+    """Register distances between the features of two domains.
+
+    The factory is called as ``factory(in_features, **params)`` and returns a module
+    ``(zs (n, D), zt (m, D)) -> scalar`` that is about zero when both samples come
+    from one distribution; ``n`` and ``m`` may differ. Its attribute ``adversarial``
+    says whether it owns a critic, trained against the features.
+    """
+
+
+@hookspec
+def mlmi_register_adversarial_losses(register: Register) -> None:
+    """Register pairs of losses for a generator and its discriminator.
+
+    The factory is called as ``factory(**params)`` and returns an object with two
+    methods: ``discriminator(real, fake) -> scalar`` and ``generator(fake) ->
+    scalar``, both of which are minimised and take raw discriminator outputs.
+    """
+
+
+@hookspec
+def mlmi_register_augmentations(register: Register) -> None:
+    """Register random changes of a batch that leave its labels true.
+
+    The factory is called as ``factory(**params)`` and returns a callable ``(batch,
+    generator) -> batch`` that keeps shape, dtype and device and draws only from the
+    given ``torch.Generator``.
+    """
+
+
+@hookspec
+def mlmi_register_estimators(register: Register) -> None:
+    """Register estimators, for discovery and for the conformance kit.
+
+    The factory is a scikit-learn compatible class (or the string that names it); the
+    registered name is the class name. Use the tags ``family`` and ``type``
+    ("classifier", "regressor", "transformer" or "sampler").
+    """
