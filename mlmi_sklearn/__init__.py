@@ -1,1 +1,68 @@
-"""Placeholder while the package is laid out."""
+"""Deep learning for medical imaging as scikit-learn estimators.
+
+Labels on bags of instances, other hospitals, few examples, rare classes: each is an
+estimator with ``fit`` and ``predict`` that works in a ``Pipeline`` and under
+``GridSearchCV``. Names are imported on first use, so ``import mlmi_sklearn`` is quick
+and does not import PyTorch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0.dev0"
+
+if TYPE_CHECKING:
+    from ._versions import show_versions as show_versions
+    from .components import all_estimators as all_estimators
+    from .components import find_component as find_component
+    from .components import hookimpl as hookimpl
+    from .components import list_components as list_components
+    from .components import list_plugins as list_plugins
+    from .components import register_component as register_component
+    from .containers import Bags as Bags
+    from .containers import check_bags as check_bags
+    from .mil import InstanceWise as InstanceWise
+    from .mil import MILClassifier as MILClassifier
+    from .supervised import NetClassifier as NetClassifier
+    from .supervised import NetRegressor as NetRegressor
+
+_HOME = {
+    "Bags": "containers",
+    "InstanceWise": "mil",
+    "MILClassifier": "mil",
+    "NetClassifier": "supervised",
+    "NetRegressor": "supervised",
+    "all_estimators": "components",
+    "check_bags": "containers",
+    "find_component": "components",
+    "hookimpl": "components",
+    "list_components": "components",
+    "list_plugins": "components",
+    "register_component": "components",
+    "show_versions": "_versions",
+}
+_MODULES = {"base", "components", "datasets", "exceptions", "inspection", "metrics"}
+_MODULES |= {"mil", "nn", "specs", "supervised", "testing", "training"}
+_SPEC_SUFFIXES = ("Backbone", "Loss", "Pooling")
+
+__all__ = sorted([*_HOME, "__version__"])
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        value = getattr(import_module(f".{_HOME[name]}", __name__), name)
+    elif name in _MODULES:
+        value = import_module(f".{name}", __name__)
+    elif name.endswith(_SPEC_SUFFIXES):
+        # Specs of built-in components, such as MLPBackbone or FocalLoss.
+        value = getattr(import_module(".specs", __name__), name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME, *_MODULES})

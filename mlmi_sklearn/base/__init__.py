@@ -1,0 +1,21 @@
+"""The scikit-learn side of every estimator: one template for fit and predict."""
+
+from .constraints import CLASS_WEIGHT, COMPONENT, TRAINING_CONSTRAINTS
+from .docs import with_training_parameters
+from .estimator import TorchEstimator
+from .parts import Part, Recipe, build_backbone, resolve_part
+from .targets import ClassifierOutputs, RegressorOutputs
+
+__all__ = [
+    "CLASS_WEIGHT",
+    "COMPONENT",
+    "TRAINING_CONSTRAINTS",
+    "ClassifierOutputs",
+    "Part",
+    "Recipe",
+    "RegressorOutputs",
+    "TorchEstimator",
+    "build_backbone",
+    "resolve_part",
+    "with_training_parameters",
+]

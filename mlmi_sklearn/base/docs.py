@@ -1,0 +1,89 @@
+"""One text for the parameters that all deep estimators share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from inspect import cleandoc
+from textwrap import indent
+from typing import TypeVar
+
+__all__ = ["with_training_parameters"]
+
+_T = TypeVar("_T", bound=type)
+
+TRAINING_PARAMETERS = cleandoc("""
+    optimizer : str or callable, default="adamw"
+        Lower-case name of an optimiser of :mod:`torch.optim`, or a callable
+        ``(params, lr=..., weight_decay=...) -> Optimizer``.
+    lr : float, default={lr}
+        Learning rate, above 0.
+    weight_decay : float, default={weight_decay}
+        Decay of the weights per step, relative to ``lr``, at least 0.
+    lr_schedule : str or callable, default="constant"
+        ``"constant"``, ``"linear"``, ``"cosine"``, ``"warmup-cosine"``, ``"ganin"``,
+        ``"exponential"``, or a callable from the share of training done (0 to 1) to a
+        factor on ``lr``.
+    max_epochs : int, default={max_epochs}
+        Passes over the training data.
+    batch_size : {batch_size}
+    early_stopping : bool, default=False
+        Whether to set aside a part of the training data, stop when its loss no longer
+        falls, and go back to the best weights.
+    validation_fraction : float, default=0.1
+        Share of the training data set aside for early stopping, between 0 and 1.
+    n_iter_no_change : int, default=10
+        Epochs without an improvement of more than ``tol`` before stopping early.
+    tol : float, default=1e-4
+        Improvement of the validation loss that counts.{class_weight}
+    warm_start : bool, default=False
+        Whether ``fit`` continues from the weights of the last ``fit``.
+    callbacks : list of skorch callbacks, default=None
+        Copied before use. One that listens to batches makes every epoch slower.
+    device : str, default="auto"
+        ``"auto"`` (CUDA, then MPS, then CPU) or a PyTorch device string.
+    dtype : {{"auto", "float32", "float64"}}, default="auto"
+        Type of weights and inputs. ``"auto"`` keeps float64 input on a CPU and uses
+        float32 otherwise.
+    precision : {{"auto", "full", "bf16", "fp16"}}, default="auto"
+        Automatic mixed precision. ``"auto"`` is full precision on a CPU, bfloat16 on
+        GPUs that compute it at full rate.
+    compile : bool, default=False
+        Whether to compile the module with ``torch.compile``.
+    random_state : int, RandomState instance or None, default=None
+        Seed of weights, batches and dropout. The same seed on the same machine gives
+        identical results, whatever else uses PyTorch's global generator.
+    verbose : int, default=0
+        1 shows a progress bar with loss and score.
+""")
+
+_CLASS_WEIGHT = """
+class_weight : dict, "balanced" or None, default=None
+    Weights by class, multiplied with ``sample_weight``."""
+
+
+def with_training_parameters(
+    *,
+    lr: str,
+    weight_decay: str,
+    max_epochs: int,
+    batch_size: str = "int, default=128\n    Rows in a batch. A lone last row joins the "
+    "batch before it.",
+    classifier: bool = True,
+) -> Callable[[_T], _T]:
+    """Replace ``{training_parameters}`` in a class docstring by the shared text."""
+    text = TRAINING_PARAMETERS.format(
+        lr=lr,
+        weight_decay=weight_decay,
+        max_epochs=max_epochs,
+        batch_size=batch_size,
+        class_weight=_CLASS_WEIGHT if classifier else "",
+    )
+
+    def fill(cls: _T) -> _T:
+        # Python 3.13 strips the indentation of docstrings, earlier versions do not.
+        place = re.compile(r"^( *)\{training_parameters\}", re.MULTILINE)
+        cls.__doc__ = place.sub(lambda m: indent(text, m[1]), cls.__doc__ or "")
+        return cls
+
+    return fill

@@ -1,0 +1,365 @@
+"""The one ``fit`` and ``predict`` behind every deep estimator.
+
+``fit`` reads as its stages: read the data, plan, build the net, train it, publish the
+result. A family changes single stages: what an input is
+(:meth:`TorchEstimator._read_inputs`, :meth:`~TorchEstimator._rows`), which parts a
+model has and how they fit together (:meth:`~TorchEstimator._assemble`), and how raw
+outputs become predictions (the mixins of :mod:`.targets`).
+
+Fitted attributes are written when training has ended, and whatever was written before
+an error is taken back: a failed fit leaves the estimator as it was.
+"""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import _check_sample_weight, check_consistent_length
+from skorch.helper import predefined_split
+from torch import nn
+
+from ..exceptions import FitInterruptedWarning, TrainingDivergedError
+from ..nn.models import Predictor
+from ..training.callbacks import SklearnBridge
+from ..training.data import Rows, Targets, TensorRows, TrainingData
+from ..training.device import fits_on
+from ..training.net import LeanNet
+from ..training.seeding import borrowed_generator, draws_random_numbers
+from .compat import CallbackSupportMixin, with_callbacks
+from .constraints import TRAINING_CONSTRAINTS
+from .inputs import as_tensor, read_array, require_shape
+from .nested import NestedParams
+from .netbuild import build_module, make_callbacks, make_net, prediction_net
+from .parts import Part, Recipe, build_backbone, resolve_part
+from .plan import Plan, make_plan, split_rows
+from .state import load_weights, pack_history, rollback, unpack_history, weights_of
+from .targets import Encoded
+
+__all__ = ["TorchEstimator"]
+
+Array = NDArray[Any]
+
+# Elements of input in one batch of a prediction: enough to keep the processor busy,
+# little enough for the activations of a deep net.
+_PREDICTION_ELEMENTS = 2**22
+
+
+class TorchEstimator(NestedParams, CallbackSupportMixin, BaseEstimator):
+    """Base of all deep estimators; see the module's text for what to override.
+
+    Attributes
+    ----------
+    net_ : LeanNet
+        The trained skorch net.
+    history_ : DataFrame
+        One row an epoch.
+    loss_curve_ : list of float
+        Training loss of each epoch.
+    n_iter_ : int
+        Epochs trained.
+    device_ : str
+        Where the net is.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = TRAINING_CONSTRAINTS
+    _components: ClassVar[dict[str, str]] = {"backbone": "backbone", "loss": "loss"}
+    _net_class: ClassVar[type[LeanNet]] = LeanNet
+
+    # -- stages a family may change -------------------------------------------------
+
+    def _read_inputs(self, X: Any, *, reset: bool) -> Any:
+        """Validate X; by default samples as one array."""
+        X = read_array(self, X, reset=reset)
+        if not reset:
+            require_shape(self, X, self._recipe.input_shape)
+        return X
+
+    def _sample_shape(self, inputs: Any) -> tuple[int, ...]:
+        """Return the shape of one sample or instance."""
+        return tuple(inputs.shape[1:])
+
+    def _input_dtype(self, inputs: Any) -> torch.dtype:
+        """Return the floating-point type of validated inputs."""
+        return torch.float64 if inputs.dtype == np.float64 else torch.float32
+
+    def _rows(self, inputs: Any, dtype: torch.dtype) -> Rows:
+        """Turn validated inputs into tensors."""
+        return TensorRows(as_tensor(inputs, dtype))
+
+    def _groups(self, inputs: Any) -> Array | None:
+        """Return groups that a validation split must not tear apart."""
+        return None
+
+    def _rows_per_batch(self, inputs: Any) -> int:
+        """Return the number of rows in a training batch."""
+        return int(self.batch_size)
+
+    def _rows_per_prediction(self, inputs: Any) -> int:
+        """Return the number of rows in a batch of a prediction."""
+        elements = int(np.prod(self._sample_shape(inputs))) or 1
+        return max(_PREDICTION_ELEMENTS // elements, self._rows_per_batch(inputs))
+
+    def _options(self, encoded: Encoded) -> dict[str, Any]:
+        """Return what else :meth:`_assemble` and the outputs need to know."""
+        return {}
+
+    def _assemble(self, recipe: Recipe) -> nn.Module:
+        """Build the module of a recipe."""
+        backbone = build_backbone(recipe.parts["backbone"], recipe.input_shape)
+        return Predictor(backbone, recipe.n_outputs)
+
+    # -- fit ------------------------------------------------------------------------
+
+    @with_callbacks
+    def _fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        *,
+        resume: bool,
+        epochs: int | None = None,
+        encode: Callable[[Array, Array | None], Encoded] | None = None,
+    ) -> Any:
+        """Run all stages; ``resume`` continues from the present weights if any.
+
+        ``epochs`` is the number of epochs of a ``partial_fit``, which also continues
+        with the state of the optimiser; ``encode`` replaces the usual encoding.
+        """
+        self._validate_params()
+        fitted_before = hasattr(self, "net_")
+        resume = resume and fitted_before
+        diverged: TrainingDivergedError | None = None
+        with rollback(self):
+            encode = encode or (self._encode_again if resume else self._encode)
+            inputs, y, weight = self._read(X, y, sample_weight, resume)
+            encoded = encode(y, weight)
+            plan = make_plan(self, self._input_dtype(inputs))
+            recipe = self._recipe if resume else self._make_recipe(
+                inputs, encoded, plan
+            )
+            net = self._start_net(inputs, recipe, plan, resume, epochs)
+            attributes = {
+                **encoded.attributes,
+                "_recipe": recipe,
+                "device_": str(plan.device),
+                "link_": self._link_of(net.criterion_, encoded),
+            }
+            try:
+                self._train(net, inputs, encoded, plan, attributes, (X, y))
+            except TrainingDivergedError as error:
+                if fitted_before:
+                    raise
+                diverged = error
+            self._publish(net, attributes, resume)
+        if diverged is not None:
+            raise diverged
+        return self
+
+    def _read(
+        self, X: Any, y: Any, sample_weight: Any, resume: bool
+    ) -> tuple[Any, Array, Array | None]:
+        """Validate the data and drop rows of weight zero: they are not there."""
+        inputs = self._read_inputs(X, reset=not resume)
+        y = self._read_targets(y)
+        check_consistent_length(inputs, y)
+        weight = _read_weight(sample_weight, len(y))
+        if weight is not None and not weight.all():
+            keep = np.flatnonzero(weight)
+            inputs, y, weight = inputs[keep], y[keep], weight[keep]
+        return inputs, y, weight
+
+    def _make_recipe(self, inputs: Any, encoded: Encoded, plan: Plan) -> Recipe:
+        """Resolve the components for this data."""
+        shape = self._sample_shape(inputs)
+        parts: dict[str, Part] = {
+            name: resolve_part(kind, getattr(self, name), shape)
+            for name, kind in self._components.items()
+        }
+        options = self._options(encoded)
+        return Recipe(parts, shape, encoded.n_outputs, plan.dtype_name, options)
+
+    def _start_net(
+        self, inputs: Any, recipe: Recipe, plan: Plan, resume: bool, epochs: int | None
+    ) -> LeanNet:
+        """Build the net, with fresh weights or a copy of the present ones."""
+        module = build_module(self, recipe, plan.init_seed)
+        if resume:
+            module.load_state_dict(self.net_.module_.state_dict())
+        net = make_net(
+            self,
+            module,
+            recipe,
+            plan,
+            epochs=self.max_epochs if epochs is None else epochs,
+            batch_size=self._rows_per_batch(inputs),
+        )
+        if resume and epochs is not None:
+            net.optimizer_.load_state_dict(self.net_.optimizer_.state_dict())
+        return net
+
+    def _train(
+        self,
+        net: LeanNet,
+        inputs: Any,
+        encoded: Encoded,
+        plan: Plan,
+        attributes: dict[str, Any],
+        data: tuple[Any, Any],
+    ) -> None:
+        """Train the net on the rows of this fit."""
+        train, valid = self._training_data(net, inputs, encoded, plan)
+        bridge = self._open_bridge(net, attributes, data)
+        net.callbacks = make_callbacks(self, train, valid, bridge)
+        net.train_split = None if valid is None else predefined_split(valid)
+        net.initialize_callbacks()
+        noisy = draws_random_numbers(net.module_)
+        turn = borrowed_generator(plan.noise_seed, plan.device) if noisy else None
+        with turn or nullcontext():
+            net.partial_fit(train)
+        if bridge is not None:
+            bridge.close()
+        if net.interrupted_:
+            warnings.warn(
+                f"{type(self).__name__}.fit was interrupted in epoch "
+                f"{len(net.history)} of {net.max_epochs}; the model trained so far is "
+                "kept and can predict.",
+                FitInterruptedWarning,
+                stacklevel=4,
+            )
+
+    def _training_data(
+        self, net: LeanNet, inputs: Any, encoded: Encoded, plan: Plan
+    ) -> tuple[TrainingData, TrainingData | None]:
+        """Turn the data into tensors and set some aside for early stopping."""
+        rows = self._rows(inputs, plan.dtype)
+        y = as_tensor(encoded.y)
+        if y.is_floating_point():
+            y = y.to(plan.dtype)
+        weight = encoded.weight
+        targets = Targets(y, None if weight is None else as_tensor(weight, plan.dtype))
+        whole = TrainingData(rows, targets)
+        if fits_on(plan.device, rows.nbytes):
+            whole = whole.to(plan.device)
+        if not self.early_stopping:
+            return whole, None
+        train, valid = split_rows(
+            len(rows),
+            self.validation_fraction,
+            plan.split_seed,
+            encoded.strata,
+            self._groups(inputs),
+        )
+        device = whole.targets.y.device
+        return tuple(  # type: ignore[return-value]
+            whole.take(torch.from_numpy(part).to(device)) for part in (train, valid)
+        )
+
+    def _open_bridge(
+        self, net: LeanNet, attributes: dict[str, Any], data: tuple[Any, Any]
+    ) -> SklearnBridge | None:
+        """Connect epochs to scikit-learn's callbacks, if there are any."""
+        context = self._init_callback_context(max_subtasks=net.max_epochs)
+        if context is None:
+            return None
+
+        def snapshot() -> dict[str, Any]:
+            module = copy.deepcopy(net.module_)
+            copied = prediction_net(self, module, attributes["_recipe"], net.device)
+            return {**attributes, "net_": copied}
+
+        return SklearnBridge(self, context, *data, snapshot)
+
+    def _publish(self, net: LeanNet, attributes: dict[str, Any], resume: bool) -> None:
+        """Write the fitted attributes."""
+        history = _history_frame(net)
+        if resume:
+            history = pd.concat([self.history_, history], ignore_index=True)
+            history["epoch"] = np.arange(1, len(history) + 1)
+        net.module_.eval()
+        for name, value in attributes.items():
+            setattr(self, name, value)
+        self.net_ = net
+        self._set_history(history)
+
+    def _set_history(self, history: pd.DataFrame) -> None:
+        self.history_ = history
+        self.loss_curve_ = history["train_loss"].tolist()
+        self.n_iter_ = len(history)
+
+    # -- predict --------------------------------------------------------------------
+
+    def _raw(self, X: Any) -> Array:
+        """Return raw outputs of shape (n_samples, n_outputs) for validated X."""
+        inputs = self._read_inputs(X, reset=False)
+        rows = self._rows(inputs, getattr(torch, self._recipe.dtype))
+        data = TrainingData(rows, Targets(None))
+        return self.net_.raw_outputs(data, self._rows_per_prediction(inputs)).numpy()
+
+    # -- pickling -------------------------------------------------------------------
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return plain arrays in place of torch and skorch objects.
+
+        A pickle is then a tenth of the size, independent of the device, and does not
+        depend on how PyTorch lays out its modules.
+        """
+        state = dict(super().__getstate__())
+        if "net_" in state:
+            state["net_"] = weights_of(state["net_"].module_)
+            state["history_"] = pack_history(state["history_"])
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        state = dict(state)
+        weights = state.pop("net_", None)
+        super().__setstate__(state)
+        if weights is None:
+            return
+        self.history_ = unpack_history(self.history_)
+        module = build_module(self, self._recipe, seed=0)
+        load_weights(module, weights)
+        self.device_ = _device_or_cpu(self.device_)
+        self.net_ = prediction_net(self, module.eval(), self._recipe, self.device_)
+
+
+def _read_weight(sample_weight: Any, n: int) -> Array | None:
+    """Validate weights; None if there are none."""
+    if sample_weight is None:
+        return None
+    weight = _check_sample_weight(
+        sample_weight, np.empty((n, 0)), dtype=np.float64, ensure_non_negative=True
+    )
+    if not weight.any():
+        raise ValueError("Sample weights must contain at least one non-zero number.")
+    return weight
+
+
+def _history_frame(net: LeanNet) -> pd.DataFrame:
+    """Return one row for each finished epoch."""
+    rows = [
+        {k: v for k, v in row.items() if k != "batches" and not k.endswith("_count")}
+        for row in net.history
+    ]
+    frame = pd.DataFrame(rows)
+    if "train_loss" not in frame:  # stopped in the first epoch
+        return pd.DataFrame({"epoch": [], "train_loss": []})
+    return frame[frame["train_loss"].notna()]
+
+
+def _device_or_cpu(device: str) -> str:
+    """Return a device that exists here, for models that come from elsewhere."""
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError):
+        return "cpu"
+    return device

@@ -1,0 +1,143 @@
+"""From whatever a user passes as X to a validated array, and from there to tensors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_array, validate_data
+from torch import Tensor
+
+__all__ = ["as_tensor", "read_array", "read_targets", "require_shape"]
+
+_FLOATS = [np.float32, np.float64]
+
+
+def read_array(estimator: Any, X: Any, *, reset: bool) -> NDArray[Any]:
+    """Validate samples: vectors, images or volumes, finite and numeric.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        Receives ``n_features_in_`` and ``feature_names_in_`` if ``reset``.
+    X : array-like of shape (n_samples, ...)
+        The samples. float32 and float64 are kept, other types become float32; only
+        a conversion copies.
+    reset : bool
+        Whether this is training data.
+
+    Returns
+    -------
+    ndarray
+        Of type float32 or float64.
+
+    Raises
+    ------
+    ValueError
+        If there are no samples, or NaN or infinite values, or the number of features
+        or their names differ from those in ``fit``.
+    TypeError
+        If ``X`` is sparse.
+    """
+    return validate_data(
+        estimator, X=as_host_array(X), reset=reset, dtype=_FLOATS, allow_nd=True
+    )
+
+
+def as_host_array(X: Any) -> Any:
+    """Bring tensors to the host and lists to arrays; leave other containers alone."""
+    if isinstance(X, Tensor):
+        return X.detach().cpu().numpy()
+    if hasattr(X, "dtype") or hasattr(X, "iloc") or hasattr(X, "__dataframe__"):
+        return X
+    if hasattr(X, "toarray"):  # sparse: left to scikit-learn's own error
+        return X
+    return np.asarray(X)
+
+
+def require_shape(estimator: Any, X: NDArray[Any], shape: tuple[int, ...]) -> None:
+    """Raise a ValueError unless every sample has the shape seen in ``fit``."""
+    if X.shape[1:] == tuple(shape):
+        return
+    raise ValueError(
+        f"X has samples of shape {X.shape[1:]}, but {type(estimator).__name__} was "
+        f"fitted on samples of shape {tuple(shape)}. Pass samples of that shape."
+    )
+
+
+def read_targets(estimator: Any, y: Any, *, numeric: bool) -> NDArray[Any]:
+    """Validate targets: present, finite, of one or two dimensions.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        Named in error messages.
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        The targets.
+    numeric : bool
+        Whether they must be numbers.
+
+    Returns
+    -------
+    ndarray
+        Of shape (n_samples,) or (n_samples, n_outputs).
+
+    Raises
+    ------
+    ValueError
+        If y is None, or contains NaN or infinity.
+    """
+    if y is None:
+        raise ValueError(
+            f"This {type(estimator).__name__} estimator requires y to be passed, but "
+            "the target y is None."
+        )
+    y = check_array(
+        as_host_array(y),
+        ensure_2d=False,
+        dtype="numeric" if numeric else None,
+        ensure_min_samples=0,
+        input_name="y",
+        estimator=estimator,
+    )
+    if y.ndim == 0:
+        raise ValueError("y should be a 1d array, got a scalar. Pass one target a row.")
+    return y
+
+
+def as_tensor(X: NDArray[Any], dtype: torch.dtype | None = None) -> Tensor:
+    """View an array as a tensor, copying only where PyTorch cannot view it.
+
+    Parameters
+    ----------
+    X : ndarray
+        Any strides; may be read-only or memory-mapped. Never written to.
+    dtype : torch.dtype, optional
+        Type of the tensor.
+
+    Returns
+    -------
+    Tensor
+        On the CPU.
+    """
+    if any(stride < 0 for stride in X.strides) or not X.dtype.isnative:
+        X = X.astype(X.dtype.newbyteorder("="), order="C")
+    if not X.flags.writeable:
+        X = np.asarray(_WritableView(X))
+    tensor = torch.from_numpy(X)
+    return tensor if dtype is None else tensor.to(dtype)
+
+
+class _WritableView:
+    """Presents a read-only array as writable, since PyTorch has no read-only tensors.
+
+    Nothing in this package writes to inputs; the tests compare them before and after.
+    """
+
+    def __init__(self, array: NDArray[Any]) -> None:
+        interface = dict(array.__array_interface__)
+        interface["data"] = (interface["data"][0], False)
+        self.__array_interface__ = interface
+        self._keep_alive = array

@@ -1,0 +1,54 @@
+"""``backbone__hidden`` on an estimator whose ``backbone`` is still a string."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from ..specs import ComponentSpec, as_spec
+
+__all__ = ["NestedParams"]
+
+
+class NestedParams:
+    """Mixin: nested parameters promote a component's name to its spec.
+
+    Strings are the defaults because scikit-learn's checks do not allow objects there.
+    """
+
+    _components: ClassVar[dict[str, str]] = {}
+
+    def set_params(self, **params: Any) -> Any:
+        """Set parameters of this estimator and of its components.
+
+        Parameters
+        ----------
+        **params
+            ``name=value`` or ``component__name=value``. A plain ``component=`` in the
+            same call is set first.
+
+        Returns
+        -------
+        estimator
+            The estimator itself.
+
+        Raises
+        ------
+        ValueError
+            If a parameter does not exist; close matches are named.
+        """
+        plain = {k: v for k, v in params.items() if "__" not in k}
+        nested = {k: v for k, v in params.items() if "__" in k}
+        super().set_params(**plain)  # type: ignore[misc]
+        for key in nested:
+            owner = key.partition("__")[0]
+            self._promote(owner)
+        return super().set_params(**nested)  # type: ignore[misc]
+
+    def _promote(self, owner: str) -> None:
+        """Replace the name of a component by a spec of its own."""
+        kind = self._components.get(owner)
+        if kind is None:
+            return
+        value = getattr(self, owner)
+        if not isinstance(value, ComponentSpec):
+            setattr(self, owner, as_spec(kind, value))

@@ -1,0 +1,117 @@
+"""From an estimator's parameters to an initialised skorch net, and its callbacks."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..training.callbacks import BestWeights, EpochScore, ProgressBar, SklearnBridge
+from ..training.data import TrainingData
+from ..training.net import LeanNet
+from ..training.optim import optimizer_options, resolve_optimizer, resolve_schedule
+from ..training.seeding import borrowed_generator, generator_on_cpu
+from .parts import Recipe
+from .plan import Plan
+
+__all__ = ["build_module", "make_callbacks", "make_net", "prediction_net"]
+
+# Rows on which the progress bar computes its score.
+_SCORE_ROWS = 1024
+
+
+def build_module(estimator: Any, recipe: Recipe, seed: int) -> nn.Module:
+    """Build the module of a recipe with seeded weights, on the CPU."""
+    with borrowed_generator(seed, torch.device("cpu")):
+        module = estimator._assemble(recipe)
+    return module.to(getattr(torch, recipe.dtype))
+
+
+def make_net(
+    estimator: Any,
+    module: nn.Module,
+    recipe: Recipe,
+    plan: Plan,
+    *,
+    epochs: int,
+    batch_size: int,
+) -> LeanNet:
+    """Wrap a module into an initialised net that can be trained."""
+    module.to(plan.device)
+    if estimator.compile:
+        module.compile()
+    factory = resolve_optimizer(estimator.optimizer)
+    options = optimizer_options(factory, estimator.weight_decay, module.parameters())
+    net = estimator._net_class(
+        module,
+        recipe.parts["loss"].build(),
+        optimizer=factory,
+        lr=estimator.lr,
+        max_epochs=epochs,
+        batch_size=batch_size,
+        schedule=resolve_schedule(estimator.lr_schedule),
+        generator=generator_on_cpu(plan.order_seed),
+        amp_dtype=plan.amp_dtype,
+        train_split=None,
+        callbacks=[],
+        verbose=0,
+        device=str(plan.device),
+        **{f"optimizer__{key}": value for key, value in options.items()},
+    )
+    return net.initialize()
+
+
+def prediction_net(
+    estimator: Any, module: nn.Module, recipe: Recipe, device: str
+) -> LeanNet:
+    """Wrap a trained module (unpickled, or a copy for a callback) for prediction."""
+    where = torch.device(device)
+    plan = Plan(where, getattr(torch, recipe.dtype), None, 0, 0, 0, 0)
+    return make_net(estimator, module, recipe, plan, epochs=1, batch_size=1)
+
+
+def make_callbacks(
+    estimator: Any,
+    train: TrainingData,
+    valid: TrainingData | None,
+    bridge: SklearnBridge | None,
+) -> list[Any]:
+    """Choose the callbacks of one fit, in the order in which they must run.
+
+    Scores come first since the others read them; early stopping last, since a
+    callback that ends the epoch keeps later ones from running.
+    """
+    chosen: list[Any] = []
+    if valid is not None:
+        chosen.append(EpochScore("valid_score", _scorer(estimator, valid)))
+    elif estimator.verbose:
+        part = train.take(_first_rows(train))
+        chosen.append(EpochScore("train_score", _scorer(estimator, part)))
+    chosen += copy.deepcopy(list(estimator.callbacks or []))
+    if estimator.verbose:
+        chosen.append(ProgressBar(type(estimator).__name__))
+    if bridge is not None:
+        chosen.append(bridge)
+    if valid is not None:
+        chosen.append(BestWeights(estimator.n_iter_no_change, estimator.tol))
+    return chosen
+
+
+def _first_rows(data: TrainingData) -> torch.Tensor:
+    y = data.targets.y
+    device = torch.device("cpu") if y is None else y.device
+    return torch.arange(min(len(data), _SCORE_ROWS), device=device)
+
+
+def _scorer(estimator: Any, data: TrainingData) -> Any:
+    """Return net -> accuracy or R2 on encoded targets."""
+
+    def score(net: LeanNet) -> float:
+        raw = net.raw_outputs(data, max(net.batch_size, _SCORE_ROWS)).numpy()
+        y, weight = (None if t is None else t.cpu().numpy() for t in data.targets)
+        return float(estimator._score_raw(raw, np.asarray(y), weight))
+
+    return score

@@ -1,0 +1,175 @@
+"""Parts of a model: found by name, built with parameters, remembered for pickling."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..components import find_component
+from ..specs import AutoBackbone, ComponentSpec, as_spec
+
+__all__ = ["Part", "Recipe", "build_backbone", "resolve_part"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a model and how to build it.
+
+    Parameters
+    ----------
+    kind : str
+        Kind of component.
+    source : str, callable or nn.Module
+        Qualified name in the registry, a factory, or a module to copy.
+    params : dict
+        Keyword arguments of the factory.
+    """
+
+    kind: str
+    source: Any
+    params: dict[str, Any] = field(default_factory=dict)
+
+    def build(self, *args: Any) -> Any:
+        """Build the part.
+
+        Parameters
+        ----------
+        *args
+            Positional arguments of the factory, such as the input shape.
+
+        Returns
+        -------
+        object
+            Usually an ``nn.Module``.
+        """
+        if isinstance(self.source, str):
+            return find_component(self.kind, self.source).build(*args, **self.params)
+        if isinstance(self.source, nn.Module):
+            return copy.deepcopy(self.source)
+        return self.source(*args, **self.params)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that is needed to build an estimator's module again, without data.
+
+    Parameters
+    ----------
+    parts : dict of str to Part
+        Parts by parameter name.
+    input_shape : tuple of int
+        Shape of one sample (or one instance of a bag).
+    n_outputs : int
+        Columns of the raw output.
+    dtype : str
+        ``"float32"`` or ``"float64"``.
+    options : dict
+        What else the family needs.
+    """
+
+    parts: dict[str, Part]
+    input_shape: tuple[int, ...]
+    n_outputs: int
+    dtype: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def resolve_part(
+    kind: str, value: Any, input_shape: tuple[int, ...] | None = None
+) -> Part:
+    """Turn a component parameter of an estimator into a part.
+
+    Parameters
+    ----------
+    kind : str
+        Kind of component.
+    value : str, ComponentSpec, callable or nn.Module
+        What the user passed.
+    input_shape : tuple of int, optional
+        Shape of a sample, for ``"auto"``.
+
+    Returns
+    -------
+    Part
+        The part.
+
+    Raises
+    ------
+    TypeError
+        If ``value`` is none of these.
+    """
+    if isinstance(value, (str, ComponentSpec)):
+        spec = as_spec(kind, value)
+        if isinstance(spec, AutoBackbone):
+            spec = spec.resolve(input_shape or ())
+        return Part(kind, spec.component().qualified_name, spec.get_params(deep=False))
+    if isinstance(value, nn.Module) or callable(value):
+        return Part(kind, value)
+    raise TypeError(
+        f"{kind} must be a registered name, a spec, a callable or an nn.Module, got "
+        f"{type(value).__name__}."
+    )
+
+
+def build_backbone(part: Part, input_shape: tuple[int, ...]) -> nn.Module:
+    """Build a backbone and make sure its width is known.
+
+    Parameters
+    ----------
+    part : Part
+        The backbone.
+    input_shape : tuple of int
+        Shape of one sample.
+
+    Returns
+    -------
+    nn.Module
+        Maps (B, *input_shape) to (B, out_features); has ``out_features``.
+
+    Raises
+    ------
+    ValueError
+        If the backbone cannot take such input, or does not return one vector a
+        sample.
+    TypeError
+        If a factory returned something that is not a module.
+    """
+    backbone: Callable[..., Any] = part.build(tuple(input_shape))
+    if not isinstance(backbone, nn.Module):
+        raise TypeError(
+            f"backbone must build an nn.Module, got {type(backbone).__name__}. A "
+            "callable takes (input_shape, **params) and returns a module."
+        )
+    if not isinstance(part.source, str):
+        width = _probe_width(backbone, tuple(input_shape))
+        backbone.out_features = width  # type: ignore[assignment]
+    return backbone
+
+
+def _probe_width(backbone: nn.Module, input_shape: tuple[int, ...]) -> int:
+    like = next(backbone.parameters(), torch.empty(0))
+    sample = torch.zeros(2, *input_shape, dtype=like.dtype, device=like.device)
+    training = backbone.training
+    backbone.eval()
+    try:
+        with torch.no_grad():
+            output = backbone(sample)
+    except RuntimeError as error:
+        raise ValueError(
+            f"The backbone {type(backbone).__name__} cannot take samples of shape "
+            f"{input_shape}: {error}"
+        ) from error
+    finally:
+        backbone.train(training)
+    if not isinstance(output, torch.Tensor) or output.ndim != 2:
+        got = tuple(getattr(output, "shape", ())) or type(output).__name__
+        raise ValueError(
+            f"The backbone {type(backbone).__name__} must map a batch of n samples to "
+            f"a tensor of shape (n, features), got {got}. Flatten or pool its output."
+        )
+    return int(output.shape[1])

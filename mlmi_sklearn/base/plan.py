@@ -1,0 +1,121 @@
+"""Decisions taken once before training: seeds, device, types, batches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.model_selection import (
+    GroupShuffleSplit,
+    ShuffleSplit,
+    StratifiedShuffleSplit,
+)
+from sklearn.utils import check_random_state
+
+from ..training.device import resolve_device, resolve_dtype, resolve_precision
+
+__all__ = ["Plan", "make_plan", "split_rows"]
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Where, in which precision and with which seeds a fit runs."""
+
+    device: torch.device
+    dtype: torch.dtype
+    amp_dtype: torch.dtype | None
+    init_seed: int
+    order_seed: int
+    noise_seed: int
+    split_seed: int
+
+    @property
+    def dtype_name(self) -> str:
+        """Name of the type of the weights."""
+        return str(self.dtype).removeprefix("torch.")
+
+
+def make_plan(estimator: Any, input_dtype: torch.dtype) -> Plan:
+    """Take the decisions for one fit.
+
+    Parameters
+    ----------
+    estimator : TorchEstimator
+        Its ``device``, ``dtype``, ``precision`` and ``random_state`` are read.
+    input_dtype : torch.dtype
+        Type of the validated input.
+
+    Returns
+    -------
+    Plan
+        The decisions. Exactly one number is drawn from ``random_state``, so that an
+        estimator takes the same amount from a shared generator whatever its options.
+    """
+    device = resolve_device(estimator.device)
+    dtype = resolve_dtype(estimator.dtype, input_dtype, device)
+    amp_dtype = resolve_precision(estimator.precision, dtype, device)
+    seed = check_random_state(estimator.random_state).randint(2**31 - 1)
+    seeds = np.random.SeedSequence(int(seed)).generate_state(4)
+    return Plan(device, dtype, amp_dtype, *map(int, seeds))
+
+
+def split_rows(
+    n: int, fraction: float, seed: int, strata: Array | None, groups: Array | None
+) -> tuple[Array, Array]:
+    """Split rows into training and validation.
+
+    Parameters
+    ----------
+    n : int
+        Number of rows.
+    fraction : float
+        Share of rows (or of groups) for validation.
+    seed : int
+        Seed of the split.
+    strata : ndarray or None
+        Classes, kept in proportion where that is possible.
+    groups : ndarray or None
+        Rows of one group stay on one side; takes precedence over ``strata``.
+
+    Returns
+    -------
+    train, valid : ndarray of int
+        Row numbers.
+
+    Raises
+    ------
+    ValueError
+        If there are too few rows or groups for a split.
+
+    Examples
+    --------
+    >>> train, valid = split_rows(10, 0.2, 0, None, None)
+    >>> len(train), len(valid)
+    (8, 2)
+    """
+    options = {"n_splits": 1, "test_size": fraction, "random_state": seed}
+    units = n if groups is None else len(np.unique(groups))
+    if units < 2:
+        what = "sample" if groups is None else "group"
+        raise ValueError(
+            f"early_stopping=True needs at least two {what}s to set some aside, got "
+            f"n_{what}s = {units}. Set early_stopping=False."
+        )
+    if groups is not None:
+        splitter: Any = GroupShuffleSplit(**options)
+    elif strata is not None and _can_stratify(strata, n, fraction):
+        splitter = StratifiedShuffleSplit(**options)
+    else:
+        splitter = ShuffleSplit(**options)
+    return next(splitter.split(np.empty(n), strata, groups))
+
+
+def _can_stratify(strata: Array, n: int, fraction: float) -> bool:
+    _, counts = np.unique(strata, return_counts=True)
+    n_valid = int(np.ceil(fraction * n))
+    return bool(counts.min() >= 2 and min(n_valid, n - n_valid) >= len(counts))

@@ -1,0 +1,134 @@
+"""Where and in which precision to compute."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+
+__all__ = ["autocast", "fits_on", "resolve_device", "resolve_dtype", "resolve_precision"]
+
+
+def resolve_device(device: str) -> torch.device:
+    """Turn the ``device`` parameter into a device that exists.
+
+    Parameters
+    ----------
+    device : str
+        ``"auto"`` (CUDA, then Apple's MPS, then CPU) or any PyTorch device string.
+
+    Returns
+    -------
+    torch.device
+        A device on which tensors can be made.
+
+    Raises
+    ------
+    ValueError
+        If PyTorch does not know the name, or the machine has no such device.
+
+    Examples
+    --------
+    >>> resolve_device("cpu")
+    device(type='cpu')
+    """
+    if device == "auto":
+        return torch.device(_best_device())
+    try:
+        resolved = torch.device(device)
+        torch.empty(0, device=resolved)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(
+            f"device={device!r} is not available here ({reason}); this machine offers "
+            f"{_available_devices()}. Pass one of these, or device='auto'."
+        ) from error
+    return resolved
+
+
+def resolve_dtype(
+    dtype: str, input_dtype: torch.dtype, device: torch.device
+) -> torch.dtype:
+    """Choose the floating-point type of weights and inputs.
+
+    Parameters
+    ----------
+    dtype : {"auto", "float32", "float64"}
+        ``"auto"`` keeps float64 input in float64 on a CPU, as scikit-learn does, and
+        uses float32 for everything else.
+    input_dtype : torch.dtype
+        Type of the validated input.
+    device : torch.device
+        Where the training runs.
+
+    Returns
+    -------
+    torch.dtype
+        ``torch.float32`` or ``torch.float64``.
+    """
+    if dtype != "auto":
+        return torch.float64 if dtype == "float64" else torch.float32
+    keep = input_dtype == torch.float64 and device.type == "cpu"
+    return torch.float64 if keep else torch.float32
+
+
+def resolve_precision(
+    precision: str, dtype: torch.dtype, device: torch.device
+) -> torch.dtype | None:
+    """Choose the type for automatic mixed precision.
+
+    Parameters
+    ----------
+    precision : {"auto", "full", "bf16", "fp16"}
+        ``"auto"`` is full precision on a CPU and for float64, and bfloat16 on GPUs
+        that compute it at full rate.
+    dtype : torch.dtype
+        Type of the weights.
+    device : torch.device
+        Where the training runs.
+
+    Returns
+    -------
+    torch.dtype or None
+        The autocast type; None means full precision.
+    """
+    if precision == "bf16":
+        return torch.bfloat16
+    if precision == "fp16":
+        return torch.float16
+    if precision == "full" or dtype == torch.float64 or device.type != "cuda":
+        return None
+    major, _ = torch.cuda.get_device_capability(device)
+    return torch.bfloat16 if major >= 8 else None
+
+
+def autocast(
+    device: torch.device, dtype: torch.dtype | None
+) -> AbstractContextManager[object]:
+    """Return the context in which the forward pass runs."""
+    if dtype is None:
+        return nullcontext()
+    return torch.autocast(device.type, dtype=dtype)
+
+
+def fits_on(device: torch.device, nbytes: int) -> bool:
+    """Whether a data set of ``nbytes`` should live on ``device`` for the whole fit."""
+    if device.type != "cuda":
+        return True
+    free, _ = torch.cuda.mem_get_info(device)
+    # Half is left for weights, activations and the shuffled copy of an epoch.
+    return nbytes < free // 4
+
+
+def _best_device() -> str:
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _available_devices() -> str:
+    names = ["'cpu'"]
+    names += [f"'cuda:{i}'" for i in range(torch.cuda.device_count())]
+    if torch.backends.mps.is_available():
+        names.append("'mps'")
+    return ", ".join(names)

@@ -1,0 +1,72 @@
+"""The losses of one epoch, left on the device until its end."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+__all__ = ["LossLog"]
+
+
+class LossLog:
+    """Collect the losses of batches; average them with one synchronisation.
+
+    Reading a loss back after each batch would make an accelerator wait for the
+    processor and the processor for the accelerator.
+
+    Examples
+    --------
+    >>> log = LossLog()
+    >>> log.add(torch.tensor([1.0, 3.0]), None, 2)
+    >>> log.add(torch.tensor([5.0]), None, 1)
+    >>> log.mean()
+    3.0
+    """
+
+    def __init__(self) -> None:
+        self._losses: list[Tensor] = []
+        self._weights: list[Tensor] = []
+        self._sizes: list[int] = []
+
+    def add(self, losses: Tensor, weight: Tensor | None, size: int) -> None:
+        """Note one batch.
+
+        Parameters
+        ----------
+        losses : Tensor of shape (size,) or ()
+            One loss a row, or the mean of the batch.
+        weight : Tensor of shape (size,) or None
+            Weights of the rows.
+        size : int
+            Rows in the batch.
+        """
+        self._losses.append(losses)
+        self._sizes.append(size)
+        if weight is not None and losses.ndim:
+            self._weights.append(weight)
+
+    def mean(self) -> float:
+        """Return sum(w * l) / sum(w) over the rows of the epoch; 0.0 if none."""
+        if not self._losses:
+            return 0.0
+        losses = self._joined()
+        if self._weights:
+            weights = torch.cat(self._weights)
+        elif self._losses[0].ndim:
+            return float(losses.mean())
+        else:
+            weights = torch.tensor(self._sizes, dtype=losses.dtype)
+            weights = weights.to(losses.device)
+        return float(torch.dot(losses, weights.to(losses.dtype)) / weights.sum())
+
+    def first_bad_step(self) -> int:
+        """Return the first batch, counted from 1, with a loss that is not finite."""
+        for step, losses in enumerate(self._losses, start=1):
+            if not bool(torch.isfinite(losses).all()):
+                return step
+        return len(self._losses)
+
+    def _joined(self) -> Tensor:
+        if self._losses[0].ndim:
+            return torch.cat(self._losses)
+        return torch.stack(self._losses)

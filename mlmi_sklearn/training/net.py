@@ -1,0 +1,367 @@
+"""The skorch net behind every estimator, with an epoch loop that costs little.
+
+skorch notifies its callbacks before and after each batch and reads each loss back
+from the device. For nets of the size used on tables and bags that is more work than
+the training. :class:`LeanNet` runs an epoch as a bare loop as long as no callback
+listens to batches, and takes skorch's own path as soon as one does, so that both
+kinds of users get what they came for.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from skorch import NeuralNet
+from skorch.callbacks import Callback, EpochTimer
+from torch import Tensor
+
+from ..exceptions import TrainingDivergedError
+from .batches import TensorBatches
+from .data import Batch, Targets, TrainingData
+from .device import autocast
+from .losslog import LossLog
+from .optim import Schedule
+from .snapshot import Snapshot
+
+__all__ = ["LeanNet", "StopTraining", "weighted_mean"]
+
+_BATCH_EVENTS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
+
+
+class StopTraining(Exception):  # noqa: N818 - a signal, not an error
+    """Raised by a callback to end training after the current epoch."""
+
+
+def weighted_mean(losses: Tensor, weight: Tensor | None) -> Tensor:
+    """Average unreduced losses: sum(w * l) / sum(w).
+
+    With this average a row of weight 2 counts exactly like the row given twice.
+
+    Parameters
+    ----------
+    losses : Tensor of shape (n,)
+        One loss a row.
+    weight : Tensor of shape (n,) or None
+        Non-negative weights; None means equal ones.
+
+    Returns
+    -------
+    Tensor
+        A scalar.
+
+    Examples
+    --------
+    >>> weighted_mean(torch.tensor([1.0, 4.0]), torch.tensor([2.0, 1.0])).item()
+    2.0
+    """
+    if weight is None or losses.ndim == 0:
+        return losses.mean()
+    return torch.dot(losses, weight.to(losses.dtype)) / weight.sum()
+
+
+class LeanNet(NeuralNet):
+    """A skorch net that trains on :class:`~.data.TrainingData`.
+
+    Parameters
+    ----------
+    module, criterion, **kwargs
+        As in :class:`skorch.NeuralNet`; ``module`` is an instance, ``criterion`` maps
+        ``(raw, target)`` to one loss a row.
+    schedule : callable, optional
+        Share of training done -> factor on ``lr``, applied before every step.
+    generator : torch.Generator, optional
+        Source of the order of the batches.
+    amp_dtype : torch.dtype, optional
+        Type for automatic mixed precision; None for full precision.
+
+    Attributes
+    ----------
+    interrupted_ : bool
+        Whether Ctrl-C ended the last training.
+    """
+
+    def __init__(
+        self,
+        module: Any,
+        criterion: Any,
+        *args: Any,
+        schedule: Schedule | None = None,
+        generator: torch.Generator | None = None,
+        amp_dtype: torch.dtype | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.schedule = schedule
+        self.generator = generator
+        self.amp_dtype = amp_dtype
+        super().__init__(module, criterion, *args, **kwargs)
+
+    # -- skorch's construction points ---------------------------------------------
+
+    @property
+    def _default_callbacks(self) -> list[tuple[str, Callback]]:
+        return [("epoch_timer", EpochTimer())]
+
+    def initialize_module(self) -> LeanNet:
+        """Take the module as it is: the estimator has built and seeded it."""
+        self.module_ = self.module
+        return self
+
+    def initialize_criterion(self) -> LeanNet:
+        """Take the criterion as it is, module or plain callable."""
+        self.criterion_ = self.criterion
+        return self
+
+    def initialize_optimizer(self, triggered_directly: Any = None) -> LeanNet:
+        """Build the optimiser; remember its rates for the schedule."""
+        super().initialize_optimizer()
+        self.base_rates_ = [group["lr"] for group in self.optimizer_.param_groups]
+        return self
+
+    def get_iterator(self, dataset: Any, training: bool = False) -> Any:
+        """Batch whole tensors without a DataLoader; anything else as skorch does."""
+        if not isinstance(dataset, TrainingData):
+            return super().get_iterator(dataset, training)
+        return TensorBatches(
+            dataset,
+            self.batch_size,
+            shuffle=training,
+            generator=self.generator if training else None,
+            device=torch.device(self.device),
+        )
+
+    # -- the loop -----------------------------------------------------------------
+
+    def fit_loop(
+        self, X: Any, y: Any = None, epochs: int | None = None, **kwargs: Any
+    ) -> LeanNet:
+        """Train; a callback may end it early with :class:`StopTraining`."""
+        self.interrupted_ = False
+        self.steps_done_ = 0
+        self.row_gradients_: dict[Any, Tensor] = {}
+        groups = self.optimizer_.param_groups
+        self.parameters_ = [p for group in groups for p in group["params"]]
+        self.total_epochs_ = self.max_epochs if epochs is None else epochs
+        half = self.amp_dtype == torch.float16
+        self.scaler_ = torch.amp.GradScaler(self.device) if half else None
+        self.snapshot_ = Snapshot(self.module_)
+        try:
+            super().fit_loop(X, y, epochs, **kwargs)
+        except StopTraining:
+            pass
+        except KeyboardInterrupt:
+            self.interrupted_ = True
+            raise
+        finally:
+            self._require_finite_weights()
+        return self
+
+    def notify(self, method_name: str, **cb_kwargs: Any) -> None:
+        """Call the callbacks.
+
+        skorch's own ``EarlyStopping`` ends training by raising ``KeyboardInterrupt``;
+        that must not be taken for a user who pressed Ctrl-C.
+        """
+        try:
+            super().notify(method_name, **cb_kwargs)
+        except KeyboardInterrupt as signal:
+            if method_name == "on_epoch_end":
+                raise StopTraining from signal
+            raise
+
+    def run_single_epoch(
+        self, iterator: Any, training: bool, prefix: str, step_fn: Any, **kwargs: Any
+    ) -> None:
+        """Run one pass over the data and record its mean loss."""
+        if iterator is None:
+            return
+        if training:
+            self.snapshot_.take()
+            self.steps_in_epoch_ = len(iterator)
+        if kwargs or self._has_batch_listeners():
+            super().run_single_epoch(iterator, training, prefix, step_fn, **kwargs)
+            log = self._recorded_losses(prefix)
+        else:
+            log = self._train_epoch(iterator) if training else self._validate(iterator)
+        self._record_epoch(prefix, log)
+
+    def _train_epoch(self, iterator: Any) -> LossLog:
+        self._set_training(True)
+        log = LossLog()
+        for batch in iterator:
+            losses, _ = self._gradients(batch)
+            self._step()
+            log.add(losses, batch[1].weight, len(batch[0]))
+        return log
+
+    def _validate(self, iterator: Any) -> LossLog:
+        self._set_training(False)
+        log = LossLog()
+        with torch.no_grad():
+            for batch in iterator:
+                log.add(self.batch_loss(batch)[0], batch[1].weight, len(batch[0]))
+        return log
+
+    def _gradients(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Compute the gradients of one batch; return detached losses and output."""
+        if self.schedule is not None:
+            self._set_rates()
+        for parameter in self.parameters_:
+            parameter.grad = None
+        losses, raw = self.batch_loss(batch)
+        scaled = losses if self.scaler_ is None else self.scaler_.scale(losses)
+        scaled.backward(self._row_gradient(losses, batch[1].weight))
+        return losses.detach(), raw
+
+    def _row_gradient(self, losses: Tensor, weight: Tensor | None) -> Tensor | None:
+        """Return the derivative of the weighted mean by each row's loss.
+
+        Starting the backward pass from it saves the mean itself, forward and
+        backward, in each step.
+        """
+        if losses.ndim == 0:
+            return None
+        if weight is not None:
+            return (weight / weight.sum()).to(losses.dtype)
+        key = (len(losses), losses.dtype)
+        if key not in self.row_gradients_:
+            self.row_gradients_[key] = torch.full_like(losses, 1 / len(losses))
+        return self.row_gradients_[key]
+
+    def _step(self) -> None:
+        self.steps_done_ += 1
+        if self.scaler_ is None:
+            self.optimizer_.step()
+            return
+        self.scaler_.step(self.optimizer_)
+        self.scaler_.update()
+
+    def batch_loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return the losses of one batch and the raw output.
+
+        Methods whose loss has more than one term override this.
+
+        Parameters
+        ----------
+        batch : tuple
+            Inputs and :class:`~.data.Targets`.
+
+        Returns
+        -------
+        losses : Tensor of shape (n,) or ()
+            One loss a row, not yet weighted; or the loss of the batch as a scalar.
+        raw : Tensor of shape (n, n_outputs)
+            Output of the module.
+        """
+        inputs, targets = batch
+        raw = self.infer(inputs)
+        return self.criterion_(raw, targets.y), raw
+
+    # -- skorch's path, when a callback listens to batches --------------------------
+
+    def train_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
+        """Do one step of the optimiser, with skorch's gradient event."""
+        self._set_training(True)
+        losses, raw = self._gradients(batch)
+        if self.scaler_ is not None:
+            self.scaler_.unscale_(self.optimizer_)
+        self.notify(
+            "on_grad_computed",
+            named_parameters=list(self.get_all_learnable_params()),
+            batch=batch,
+            training=True,
+        )
+        self._step()
+        return {"loss": weighted_mean(losses, batch[1].weight), "y_pred": raw}
+
+    def validation_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
+        """Compute loss and output of one batch in evaluation mode."""
+        self._set_training(False)
+        with torch.no_grad():
+            losses, raw = self.batch_loss(batch)
+        return {"loss": weighted_mean(losses, batch[1].weight), "y_pred": raw}
+
+    def get_loss(
+        self, y_pred: Tensor, y_true: Targets, X: Any = None, training: bool = False
+    ) -> Tensor:
+        """Return the weighted mean loss for given outputs."""
+        return weighted_mean(self.criterion_(y_pred, y_true.y), y_true.weight)
+
+    def infer(self, x: Any, **fit_params: Any) -> Tensor:
+        """Return the module's output for one batch of inputs."""
+        if self.amp_dtype is None:
+            return self.module_(x)
+        with autocast(torch.device(self.device), self.amp_dtype):
+            return self.module_(x).float()
+
+    def _has_batch_listeners(self) -> bool:
+        return any(
+            getattr(type(callback), event) is not getattr(Callback, event)
+            for _, callback in self.callbacks_
+            for event in _BATCH_EVENTS
+        )
+
+    def raw_outputs(self, data: TrainingData, batch_size: int) -> Tensor:
+        """Return the outputs for a whole set in evaluation mode, on the CPU.
+
+        Parameters
+        ----------
+        data : TrainingData
+            The rows, on any device.
+        batch_size : int
+            Rows computed at once.
+
+        Returns
+        -------
+        Tensor of shape (n, n_outputs)
+            In full precision.
+        """
+        self._set_training(False)
+        batches = TensorBatches(data, batch_size, device=torch.device(self.device))
+        with torch.inference_mode():
+            return torch.cat([self.infer(x).cpu() for x, _ in batches])
+
+    # -- bookkeeping ----------------------------------------------------------------
+
+    def _set_rates(self) -> None:
+        share = self.steps_done_ / (self.total_epochs_ * self.steps_in_epoch_)
+        factor = self.schedule(share)
+        for group, rate in zip(
+            self.optimizer_.param_groups, self.base_rates_, strict=True
+        ):
+            group["lr"] = rate * factor
+
+    def _recorded_losses(self, prefix: str) -> LossLog:
+        log = LossLog()
+        for row in self.history[-1]["batches"]:
+            if f"{prefix}_loss" in row:
+                loss = torch.tensor(row[f"{prefix}_loss"])
+                log.add(loss, None, row[f"{prefix}_batch_size"])
+        return log
+
+    def _record_epoch(self, prefix: str, log: LossLog) -> None:
+        mean = log.mean()
+        if prefix == "train":
+            if not math.isfinite(mean):
+                self._diverged(log.first_bad_step())
+            self.history.record("lr", self.optimizer_.param_groups[0]["lr"])
+        self.history.record(f"{prefix}_loss", mean)
+
+    def _diverged(self, step: int) -> None:
+        self.snapshot_.restore()
+        epoch = len(self.history)
+        raise TrainingDivergedError(_DIVERGED.format(epoch=epoch, step=step), epoch, step)
+
+    def _require_finite_weights(self) -> None:
+        """Catch a last step that went wrong after its loss was computed."""
+        if not self.snapshot_.is_finite():
+            self._diverged(self.steps_in_epoch_)
+
+
+_DIVERGED = (
+    "Training diverged: the loss became NaN or infinite in epoch {epoch}, step {step}. "
+    "Try a smaller lr, scale the inputs (StandardScaler), check X and y for extreme "
+    "values, or clip gradients "
+    "(callbacks=[skorch.callbacks.GradientNormClipping(1.0)])."
+)

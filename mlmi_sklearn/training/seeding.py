@@ -1,0 +1,99 @@
+"""Seeds that belong to one fit.
+
+PyTorch draws initial weights and dropout masks from one generator of the whole
+process. A fit must neither disturb it nor be disturbed through it: not by code of
+the user, and not by another fit in another thread. So a fit borrows the generator
+under a lock, with its own seed, and puts back what it found.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+__all__ = ["borrowed_generator", "draws_random_numbers", "generator_on_cpu"]
+
+_LOCK = threading.RLock()
+
+
+@contextmanager
+def borrowed_generator(seed: int, device: torch.device) -> Iterator[None]:
+    """Run a block with PyTorch's global generators seeded, then restore them.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of the block.
+    device : torch.device
+        The accelerator whose generator is used too, if it is one.
+
+    Examples
+    --------
+    >>> import torch
+    >>> before = torch.get_rng_state()
+    >>> with borrowed_generator(0, torch.device("cpu")):
+    ...     first = torch.rand(1).item()
+    >>> with borrowed_generator(0, torch.device("cpu")):
+    ...     first == torch.rand(1).item()
+    True
+    >>> bool((torch.get_rng_state() == before).all())
+    True
+    """
+    on_accelerator = device.type not in ("cpu", "meta")
+    devices = [device] if on_accelerator else []
+    kind = device.type if on_accelerator else "cuda"
+    with _LOCK, torch.random.fork_rng(devices=devices, device_type=kind):
+        _seed_generators(seed, device)
+        yield
+
+
+def _seed_generators(seed: int, device: torch.device) -> None:
+    # Not torch.manual_seed: it would reseed accelerators this fit does not use.
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            torch.cuda.manual_seed(seed)
+    elif device.type == "mps":
+        torch.mps.manual_seed(seed)
+
+
+def generator_on_cpu(seed: int) -> torch.Generator:
+    """Return a private generator, for the order of the batches."""
+    generator = torch.Generator(device="cpu")
+    generator.manual_seed(seed)
+    return generator
+
+
+def draws_random_numbers(module: nn.Module) -> bool:
+    """Whether a forward pass in training may use the global generator.
+
+    Errs on the side of yes: a module from elsewhere may call ``F.dropout`` without
+    any sub-module to show for it, and then threads must take turns.
+
+    Parameters
+    ----------
+    module : nn.Module
+        The model about to be trained.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> draws_random_numbers(nn.Sequential(nn.Linear(2, 3), nn.ReLU()))
+    False
+    >>> draws_random_numbers(nn.Sequential(nn.Linear(2, 3), nn.Dropout(0.5)))
+    True
+    """
+    return any(_is_random(m) for m in module.modules())
+
+
+def _is_random(module: nn.Module) -> bool:
+    if isinstance(module, nn.modules.dropout._DropoutNd):
+        return module.p > 0
+    package = type(module).__module__.partition(".")[0]
+    if isinstance(module, nn.MultiheadAttention):
+        return module.dropout > 0
+    return package not in ("torch", "mlmi_sklearn") or isinstance(module, nn.RReLU)
