@@ -1,0 +1,299 @@
+"""Poolings: from the instances of a bag to the bag.
+
+A pooling is made for a width ``in_features`` and maps ``(values (N, D), segments)`` to
+``(pooled (B, D'), weights (N,))``. It neither sees the order of the instances in a bag
+nor the other bags of the batch. The weights say how much each instance had to do with
+the result and sum to one over each bag; where ``weighted_mean`` is True, the result is
+the mean of the values under these weights.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ._checks import check_positive_int
+from .segments import Segments
+
+__all__ = ["AttentionPooling", "GatedAttentionPooling", "MaxPooling", "MeanPooling"]
+
+
+class MaxPooling(nn.Module):
+    """Take the maximum over the bag, column by column.
+
+    With one column it is the assumption of multiple-instance learning itself: a bag
+    scores as high as its highest instance, exactly.
+
+    Parameters
+    ----------
+    in_features : int
+        Width of the values.
+
+    Attributes
+    ----------
+    out_features : int
+        Width of the result, equal to `in_features`.
+    weighted_mean : bool
+        False: several columns may find their maxima in different instances.
+
+    Notes
+    -----
+    The weight of an instance is the share of columns in which it attains the maximum;
+    instances that tie share a column evenly. Weights carry no gradient.
+
+    Examples
+    --------
+    >>> pool = MaxPooling(2)
+    >>> values = torch.tensor([[1., 9.], [3., 4.], [2., 0.], [5., 6.]])
+    >>> pooled, weights = pool(values, Segments([3, 1]))
+    >>> pooled
+    tensor([[3., 9.],
+            [5., 6.]])
+    >>> weights
+    tensor([0.5000, 0.5000, 0.0000, 1.0000])
+    """
+
+    weighted_mean = False
+
+    def __init__(self, in_features: int) -> None:
+        super().__init__()
+        self.out_features = check_positive_int(in_features, "in_features")
+
+    def forward(self, values: Tensor, segments: Segments) -> tuple[Tensor, Tensor]:
+        """Pool the values of each bag.
+
+        Parameters
+        ----------
+        values : Tensor of shape (N, D)
+            Instances, bag after bag.
+        segments : Segments
+            Where the bags are.
+
+        Returns
+        -------
+        pooled : Tensor of shape (B, D)
+            Maxima.
+        weights : Tensor of shape (N,)
+            Share of each instance in them.
+        """
+        pooled = segments.max(values)
+        return pooled, _shares(values.detach(), pooled.detach(), segments)
+
+
+class MeanPooling(nn.Module):
+    """Average over the bag.
+
+    Parameters
+    ----------
+    in_features : int
+        Width of the values.
+
+    Attributes
+    ----------
+    out_features : int
+        Width of the result, equal to `in_features`.
+    weighted_mean : bool
+        True: every instance of a bag of ``m`` weighs ``1 / m``.
+
+    Examples
+    --------
+    >>> values = torch.tensor([[1.], [3.], [5.]])
+    >>> pooled, weights = MeanPooling(1)(values, Segments([2, 1]))
+    >>> pooled.flatten(), weights
+    (tensor([2., 5.]), tensor([0.5000, 0.5000, 1.0000]))
+    """
+
+    weighted_mean = True
+
+    def __init__(self, in_features: int) -> None:
+        super().__init__()
+        self.out_features = check_positive_int(in_features, "in_features")
+
+    def forward(self, values: Tensor, segments: Segments) -> tuple[Tensor, Tensor]:
+        """Pool the values of each bag.
+
+        Parameters
+        ----------
+        values : Tensor of shape (N, D)
+            Instances, bag after bag.
+        segments : Segments
+            Where the bags are.
+
+        Returns
+        -------
+        pooled : Tensor of shape (B, D)
+            Means.
+        weights : Tensor of shape (N,)
+            One over the size of the bag.
+        """
+        share = segments.lengths.to(values.dtype).reciprocal()
+        return segments.mean(values), segments.broadcast(share)
+
+
+class AttentionPooling(nn.Module):
+    r"""Average over the bag with weights that are learned.
+
+    An instance with features :math:`h_k` weighs
+
+    .. math:: a_k = \operatorname{softmax}_k\{ w^\top \tanh(V h_k) \},
+
+    the softmax running over its bag.
+
+    Parameters
+    ----------
+    in_features : int
+        Width of the values.
+    hidden : int, default=64
+        Rows of :math:`V`.
+    heads : int, default=1
+        Attention patterns, each with its own :math:`w`. Their weights are averaged, so
+        the width of the result does not depend on them.
+
+    Attributes
+    ----------
+    out_features : int
+        Width of the result, equal to `in_features`.
+    weighted_mean : bool
+        True.
+
+    Notes
+    -----
+    As in the authors' code, and unlike equation 8, :math:`V` has an intercept; one
+    after :math:`w` would cancel in the softmax.
+
+    References
+    ----------
+    Ilse, Tomczak and Welling, *Attention-based deep multiple instance learning*, ICML
+    2018, equations 7 and 8.
+
+    Examples
+    --------
+    >>> pool = AttentionPooling(in_features=8, hidden=16)
+    >>> pooled, weights = pool(torch.randn(5, 8), Segments([3, 2]))
+    >>> pooled.shape, weights.shape
+    (torch.Size([2, 8]), torch.Size([5]))
+    """
+
+    weighted_mean = True
+
+    def __init__(self, in_features: int, hidden: int = 64, heads: int = 1) -> None:
+        super().__init__()
+        self.out_features = check_positive_int(in_features, "in_features")
+        hidden = check_positive_int(hidden, "hidden")
+        heads = check_positive_int(heads, "heads")
+        self.project = nn.Linear(in_features, hidden)
+        self.score = nn.Linear(hidden, heads, bias=False)
+
+    def hidden_units(self, values: Tensor) -> Tensor:
+        r"""Return what the scores are linear in.
+
+        Parameters
+        ----------
+        values : Tensor of shape (N, D)
+            Instances.
+
+        Returns
+        -------
+        Tensor of shape (N, hidden)
+            :math:`\tanh(V h)`.
+        """
+        return torch.tanh(self.project(values))
+
+    def forward(self, values: Tensor, segments: Segments) -> tuple[Tensor, Tensor]:
+        """Pool the values of each bag.
+
+        Parameters
+        ----------
+        values : Tensor of shape (N, D)
+            Instances, bag after bag.
+        segments : Segments
+            Where the bags are.
+
+        Returns
+        -------
+        pooled : Tensor of shape (B, D)
+            Weighted means.
+        weights : Tensor of shape (N,)
+            Attention, averaged over the heads.
+        """
+        scores = self.score(self.hidden_units(values))
+        if scores.shape[1] == 1:
+            weights = segments.softmax(scores.squeeze(1))
+        else:
+            weights = segments.softmax(scores).mean(1)
+        return segments.weighted_sum(values, weights), weights
+
+
+class GatedAttentionPooling(AttentionPooling):
+    r"""Average over the bag with learned weights whose units can be switched off.
+
+    .. math::
+
+        a_k = \operatorname{softmax}_k\{ w^\top
+        (\tanh(V h_k) \odot \operatorname{sigm}(U h_k)) \}
+
+    The gate makes up for :math:`\tanh` being nearly linear around zero.
+
+    Parameters
+    ----------
+    in_features : int
+        Width of the values.
+    hidden : int, default=64
+        Rows of :math:`V` and of :math:`U`.
+    heads : int, default=1
+        Attention patterns; their weights are averaged.
+
+    Attributes
+    ----------
+    out_features : int
+        Width of the result, equal to `in_features`.
+    weighted_mean : bool
+        True.
+
+    References
+    ----------
+    Ilse, Tomczak and Welling, *Attention-based deep multiple instance learning*, ICML
+    2018, equations 7 and 9.
+
+    Examples
+    --------
+    >>> pool = GatedAttentionPooling(in_features=8, hidden=16, heads=2)
+    >>> pooled, weights = pool(torch.randn(5, 8), Segments([3, 2]))
+    >>> pooled.shape, weights.shape
+    (torch.Size([2, 8]), torch.Size([5]))
+    """
+
+    def __init__(self, in_features: int, hidden: int = 64, heads: int = 1) -> None:
+        super().__init__(in_features, hidden, heads)
+        self.gate = nn.Linear(in_features, hidden)
+
+    def hidden_units(self, values: Tensor) -> Tensor:
+        r"""Return what the scores are linear in.
+
+        Parameters
+        ----------
+        values : Tensor of shape (N, D)
+            Instances.
+
+        Returns
+        -------
+        Tensor of shape (N, hidden)
+            :math:`\tanh(V h) \odot \operatorname{sigm}(U h)`.
+        """
+        return super().hidden_units(values) * torch.sigmoid(self.gate(values))
+
+
+@torch.no_grad()
+def _shares(values: Tensor, pooled: Tensor, segments: Segments) -> Tensor:
+    """Return the share of columns in which each instance attains the maximum."""
+    if segments.is_plain:
+        return values.new_ones(values.shape[0])
+    if values.shape[1] == 1:  # Vectors are cheaper than one-column matrices.
+        values, pooled = values.squeeze(1), pooled.squeeze(1)
+    hit = values == segments.broadcast(pooled)
+    shares = hit.to(values.dtype)
+    # As many hits as maxima: no ties, and nothing to divide. Asking costs an
+    # accelerator more than the division.
+    if not hit.is_cpu or int(torch.count_nonzero(hit)) != pooled.numel():
+        shares *= segments.broadcast(segments.sum(shares).reciprocal())
+    return shares if shares.ndim == 1 else shares.mean(1)
