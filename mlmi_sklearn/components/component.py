@@ -198,7 +198,7 @@ class Component:
         """Return all parameters of the factory; none when it cannot say."""
         try:
             return list(inspect.signature(self.load()).parameters.values())
-        except ValueError:
+        except (ValueError, TypeError):
             return []
 
     def _import(self) -> Callable[..., Any]:
@@ -292,13 +292,13 @@ def _frozen(part: Component, key: str) -> Mapping[str, Any]:
             f"{key} of {part.label} must be a mapping, got {type(value).__name__}: "
             f"{value!r}."
         )
+    # list_components(kind, builtin=..., **tags) could never select by these.
+    reserved = {"kind", "builtin"} if key == "tags" else set()
     for name in value:
-        if not (isinstance(name, str) and name.isidentifier()) or (
-            # list_components(kind, **tags) could never select by it.
-            key == "tags" and name == "kind"
-        ):
+        if not (isinstance(name, str) and name.isidentifier()) or name in reserved:
+            but = f", other than {sorted(reserved)}" if reserved else ""
             raise ValueError(
                 f"{key} of {part.label} has the key {name!r}; keys must be usable as "
-                "keyword arguments" + (" other than 'kind'." if key == "tags" else ".")
+                f"keyword arguments{but}."
             )
     return MappingProxyType(dict(value))

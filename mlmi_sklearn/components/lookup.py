@@ -61,12 +61,14 @@ class Registry:
             else self._find_short(kind, name)
         )
 
-    def select(self, kind: str | None = None, **tags: Any) -> list[Component]:
+    def select(
+        self, kind: str | None = None, *, builtin: bool = False, **tags: Any
+    ) -> list[Component]:
         """Return all parts that fit; see :func:`list_components`."""
         wanted = KINDS if kind is None else (check_kind(kind),)
         found = [
             part
-            for part in self._all()
+            for part in (self.manager.builtins() if builtin else self._all())
             if part.kind in wanted
             and all(_has_tag(part, key, value) for key, value in tags.items())
         ]

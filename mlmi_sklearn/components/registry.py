@@ -52,13 +52,17 @@ def find_component(kind: str, name: str) -> Component:
     return _REGISTRY.find(kind, name)
 
 
-def list_components(kind: str | None = None, **tags: Any) -> list[Component]:
+def list_components(
+    kind: str | None = None, *, builtin: bool = False, **tags: Any
+) -> list[Component]:
     """Return the components that are installed; this loads the plugins.
 
     Parameters
     ----------
     kind : str, default=None
         Only that kind; see :func:`find_component`.
+    builtin : bool, default=False
+        Only components of the package itself; then no plugin is loaded.
     **tags
         Only components with these tags, such as ``task="regression"``. Where a tag
         has several values, one of them has to fit.
@@ -78,7 +82,7 @@ def list_components(kind: str | None = None, **tags: Any) -> list[Component]:
     >>> [part.name for part in list_components("loss", task="regression")][:3]
     ['huber', 'mse', 'quantile']
     """
-    return _REGISTRY.select(kind, **tags)
+    return _REGISTRY.select(kind, builtin=builtin, **tags)
 
 
 def list_plugins() -> list[PluginInfo]:

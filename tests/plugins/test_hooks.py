@@ -1,0 +1,107 @@
+"""Every hook is explained, and used by a plugin here."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from mlmi_sklearn.components import HOOKS, KINDS, hookspecs
+from mlmi_sklearn.components.hookspecs import GROUP
+
+SPECS = {
+    name: function
+    for name, function in vars(hookspecs).items()
+    if hasattr(function, f"{GROUP}_spec")
+}
+
+# What a plugin registers, and an expression that uses it; `part` is the component.
+USES = {
+    "mlmi_register_backbones": (
+        "class Part:\n"
+        "    def __init__(self, input_shape, width=4):\n"
+        "        self.out_features = width * len(input_shape)",
+        "part.build((3, 3), width=5).out_features == 10",
+    ),
+    "mlmi_register_losses": (
+        "class Part:\n"
+        "    link = 'identity'\n"
+        "    def __call__(self, raw, target):\n"
+        "        return [abs(r - t) for r, t in zip(raw, target)]",
+        "part.build()([1, 2], [3, 2]) == [2, 0]",
+    ),
+    "mlmi_register_poolings": (
+        "class Part:\n"
+        "    def __init__(self, in_features):\n"
+        "        self.out_features = in_features",
+        "part.build(8).out_features == 8",
+    ),
+    "mlmi_register_divergences": (
+        "class Part:\n"
+        "    adversarial = False\n"
+        "    def __init__(self, in_features): ...\n"
+        "    def __call__(self, zs, zt): return abs(sum(zs) - sum(zt))",
+        "part.build(1)([1], [1]) == 0",
+    ),
+    "mlmi_register_adversarial_losses": (
+        "class Part:\n"
+        "    def discriminator(self, real, fake): return fake - real\n"
+        "    def generator(self, fake): return -fake",
+        "part.build().generator(2) == -2",
+    ),
+    "mlmi_register_augmentations": (
+        "class Part:\n    def __call__(self, batch, generator): return batch[::-1]",
+        "part.build()([1, 2], None) == [2, 1]",
+    ),
+    "mlmi_register_estimators": (
+        "class Part:\n    def fit(self, X, y): return self",
+        "all_estimators()[-1] == ('Part', part.load())",
+    ),
+}
+
+
+def test_hooks_are_those_of_the_specification():
+    assert list(SPECS) == list(HOOKS)
+    assert list(HOOKS.values()) == list(KINDS)
+    assert len(HOOKS) == 7
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_every_hook_is_documented(name):
+    text = inspect.getdoc(SPECS[name])
+    assert "factory" in text
+    assert len(text.split()) > 30
+    assert text.splitlines()[0].endswith(".")
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_every_hook_takes_register_alone(name):
+    assert list(inspect.signature(SPECS[name]).parameters) == ["register"]
+
+
+def test_every_hook_is_used_below():
+    assert set(USES) == set(SPECS)
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_every_hook_works(install, run, name):
+    source, check = USES[name]
+    part = "Part" if name == "mlmi_register_estimators" else "part"
+    install(
+        "zz-plugin",
+        "from mlmi_sklearn.components import hookimpl\n\n"
+        f"{source}\n\n"
+        f"@hookimpl\ndef {name}(register):\n"
+        f"    register({part!r}, 'zz_plugin:Part', summary='A.', tags={{'a': 1}})\n",
+    )
+    done = run(
+        "from unittest import mock\n"
+        "from mlmi_sklearn.components import *\n"
+        "from mlmi_sklearn.components import estimators\n"
+        f"part = find_component({HOOKS[name]!r}, {part!r})\n"
+        f"assert part in list_components(a=1)\n"
+        # The built-in estimators would be imported, and torch with them.
+        "with mock.patch.object(estimators, 'list_components', lambda kind: [part]):\n"
+        f"    print({check})"
+    )
+    assert done.stdout == "True\n", done.stderr

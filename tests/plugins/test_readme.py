@@ -1,0 +1,62 @@
+"""The plugin of plugins/README.md is what its readers will copy, so it has to work."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+README = (Path(__file__).resolve().parents[2] / "plugins" / "README.md").read_text()
+
+
+def blocks(language):
+    """Return the code blocks of a language."""
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+@pytest.fixture
+def installed(install):
+    """Install the plugin as its pyproject.toml says."""
+    project = tomllib.loads(blocks("toml")[0])
+    assert project["tool"]["setuptools"]["py-modules"] == ["mlmi_log_cosh"]
+    [(entry, target)] = project["project"]["entry-points"]["mlmi_sklearn"].items()
+    install(
+        project["project"]["name"],
+        blocks("python")[0],
+        version=project["project"]["version"],
+        entry=entry,
+        target=target,
+    )
+
+
+def test_the_example_prints_what_is_said(installed, run):
+    done = run(blocks("python")[1])
+    assert done.stdout.strip(), done.stderr
+    assert f"`{done.stdout.strip()}`" in README
+
+
+def test_the_part_keeps_the_contract_of_its_kind(installed, run):
+    done = run(
+        """
+        import math, torch
+        from mlmi_sklearn.components import find_component, list_plugins
+        loss = find_component("loss", "log-cosh").build(scale=2.0)
+        raw = torch.tensor([[1.0, -3.0], [0.0, 1000.0]], requires_grad=True)
+        value = loss(raw, torch.zeros(2, 2))
+        value.sum().backward()
+        expected = (math.log(math.cosh(0.5)) + math.log(math.cosh(1.5))) / 2
+        assert value.shape == (2,) and loss.link == "identity"
+        assert abs(float(value[0]) - expected) < 1e-6
+        assert torch.isfinite(value).all() and torch.isfinite(raw.grad).all()
+        assert loss(raw[:, :1], torch.zeros(2)).shape == (2,)
+        print([(i.name, i.status) for i in list_plugins()][1:])
+        """
+    )
+    assert done.stdout == "[('log-cosh', 'ok')]\n", done.stderr
+
+
+def test_what_it_says_about_names_is_so():
+    for name in re.findall(r"`(mlmi_sklearn/[\w/.]+)`", README):
+        assert (Path(__file__).resolve().parents[2] / name).is_file()
