@@ -1,0 +1,108 @@
+"""Backbones for vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import nn
+
+from .._checks import check_positive_int, check_sizes
+from ._layers import activation_layer, dropout_layers, norm_layers
+from ._shapes import check_vector
+
+__all__ = ["MLP", "Linear"]
+
+
+class MLP(nn.Sequential):
+    """Layers of linear maps, each followed by an activation.
+
+    Parameters
+    ----------
+    input_shape : tuple of int
+        ``(n_features,)``.
+    hidden : tuple of int or int, default=(100,)
+        Units of each layer; the last is `out_features`. Empty for no layer at all.
+    activation : str, default="relu"
+        "relu", "leaky-relu", "elu", "selu", "gelu", "silu", "mish", "hardswish",
+        "softplus", "tanh", "sigmoid" or "identity".
+    dropout : float, default=0.0
+        Rate in [0, 1) at which units are dropped after each activation.
+    norm : {"none", "batch", "layer"}, default="none"
+        Normalisation before each activation.
+
+    Attributes
+    ----------
+    out_features : int
+        Width of the result.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of its range, or inputs are not vectors.
+
+    Examples
+    --------
+    >>> import torch
+    >>> MLP((20,), hidden=(64, 32))(torch.zeros(5, 20)).shape
+    torch.Size([5, 32])
+    """
+
+    def __init__(
+        self,
+        input_shape: Sequence[int],
+        hidden: Sequence[int] | int = (100,),
+        activation: str = "relu",
+        dropout: float = 0.0,
+        norm: str = "none",
+    ) -> None:
+        width = check_vector(input_shape, "mlp")
+        layers: list[nn.Module] = []
+        for units in check_sizes(hidden, "hidden"):
+            layers += [nn.Linear(width, units), *norm_layers(norm, units)]
+            layers += [activation_layer(activation), *dropout_layers(dropout)]
+            width = units
+        super().__init__(*layers)
+        self.out_features = width
+
+
+class Linear(nn.Sequential):
+    """No hidden layer: with a linear head, a linear model.
+
+    Parameters
+    ----------
+    input_shape : tuple of int
+        ``(n_features,)``.
+    out_features : int or None, default=None
+        Width of a linear projection; None passes the input on as it is and has no
+        parameters.
+
+    Attributes
+    ----------
+    out_features : int
+        Width of the result.
+
+    Raises
+    ------
+    ValueError
+        If `out_features` is not positive, or inputs are not vectors.
+
+    Examples
+    --------
+    >>> import torch
+    >>> Linear((20,))(torch.zeros(5, 20)).shape
+    torch.Size([5, 20])
+    >>> Linear((20,), out_features=3)(torch.zeros(5, 20)).shape
+    torch.Size([5, 3])
+    """
+
+    def __init__(
+        self, input_shape: Sequence[int], out_features: int | None = None
+    ) -> None:
+        width = check_vector(input_shape, "linear")
+        if out_features is None:
+            super().__init__()
+        else:
+            units = check_positive_int(out_features, "out_features")
+            super().__init__(nn.Linear(width, units))
+            width = units
+        self.out_features = width
