@@ -125,7 +125,7 @@ def _bag_codes(df: pd.DataFrame, bag: str) -> tuple[np.ndarray, np.ndarray]:
     if (codes < 0).any():
         row = df.index[int((codes < 0).argmax())]
         raise BagError(
-            f"Column {bag!r} has no bag name in row {row!r}: drop or fill such rows."
+            f"Column {bag!r} has no bag name in row {row}: drop or fill such rows."
         )
     return codes, np.asarray(ids)
 

@@ -1,4 +1,4 @@
-"""Does a model find the instances that make a bag positive?
+"""Scores of how well a model finds the instances that make a bag positive.
 
 Bag labels train the model; instance labels, where somebody drew them, test it. All
 functions take the instance labels and scores either flat, one entry per instance in
@@ -19,7 +19,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.utils import check_scalar
 
-from mlmi_sklearn.containers import Bags
+from mlmi_sklearn.metrics._instance_input import flatten, per_bag, required
 
 __all__ = ["hit_rate_at_k", "instance_average_precision", "instance_roc_auc"]
 
@@ -156,10 +156,10 @@ def hit_rate_at_k(
     (0.5, 1.0)
     """
     check_scalar(k, "k", Integral, min_val=1)
-    labels, values, owner = _flatten(y_instances, scores, bags)
+    labels, values, owner = flatten(y_instances, scores, bags)
     hits = [
         _chance_of_hit(label, value, int(k))
-        for label, value in _per_bag(labels, values, _required(owner))
+        for label, value in per_bag(labels, values, required(owner))
         if label.any()
     ]
     return float(np.mean(hits)) if hits else _undefined("no bag holds a positive one")
@@ -176,95 +176,20 @@ def _score(
     """Apply a ranking metric to all instances at once or bag by bag."""
     if average not in ("pooled", "bag"):
         raise ValueError(f"average must be 'pooled' or 'bag', got {average!r}.")
-    labels, values, owner = _flatten(y_instances, scores, bags)
+    labels, values, owner = flatten(y_instances, scores, bags)
     if average == "bag":
         found = [
             metric(label, value)
-            for label, value in _per_bag(labels, values, _required(owner))
+            for label, value in per_bag(labels, values, required(owner))
             if _has_both(label)
         ]
         return float(np.mean(found)) if found else _undefined("no bag holds both kinds")
     if within_positive:
-        positive = np.isin(_required(owner), _required(owner)[labels == 1])
+        positive = np.isin(required(owner), required(owner)[labels == 1])
         labels, values = labels[positive], values[positive]
     if not _has_both(labels):
         return _undefined("only one kind is present")
     return float(metric(labels, values))
-
-
-def _flatten(
-    y_instances: Any, scores: Any, bags: Any
-) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Return known labels, their scores, and the bag of each where that is known."""
-    lengths = None if bags is None else _lengths(bags)
-    labels, label_lengths = _read(y_instances, "y_instances")
-    values, value_lengths = _read(scores, "scores")
-    for found in (label_lengths, value_lengths):
-        if (
-            found is not None
-            and lengths is not None
-            and not np.array_equal(found, lengths)
-        ):
-            raise ValueError(
-                "y_instances, scores and bags disagree about the number of bags or of "
-                "instances in a bag."
-            )
-        lengths = found if lengths is None else lengths
-    total = len(labels) if lengths is None else int(lengths.sum())
-    if not len(labels) == len(values) == total:
-        raise ValueError(
-            f"y_instances has {len(labels)} instances, scores has {len(values)}"
-            + ("." if lengths is None else f", the bags have {total}.")
-        )
-    if not np.isin(labels, (-1, 0, 1)).all():
-        raise ValueError(
-            "y_instances must hold 0, 1 and -1 (unknown) only. For one class of "
-            "several pass (y_instances == that_class)."
-        )
-    known = labels != -1
-    owner = None if lengths is None else np.repeat(np.arange(len(lengths)), lengths)
-    return labels[known], values[known], None if owner is None else owner[known]
-
-
-def _read(field: Any, name: str) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return a flat array, and the bag lengths if the input was ragged."""
-    if isinstance(field, list | tuple) and len(field) and np.ndim(field[0]) > 0:
-        parts = [np.asarray(part) for part in field]
-        lengths = np.array([len(part) for part in parts], dtype=np.int64)
-        array = np.concatenate(parts)
-    else:
-        array, lengths = np.asarray(field), None
-    if array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
-    if array.ndim != 1:
-        raise ValueError(
-            f"{name} must have one entry per instance, got shape {array.shape}. For "
-            "several classes pass one column at a time."
-        )
-    return array, lengths
-
-
-def _lengths(bags: Any) -> np.ndarray:
-    """Return bag lengths, given as such or as Bags."""
-    return np.asarray(bags.lengths if isinstance(bags, Bags) else bags)
-
-
-def _required(owner: np.ndarray | None) -> np.ndarray:
-    """Return the bag of each instance, or say how to provide it."""
-    if owner is None:
-        raise ValueError(
-            "Which instances share a bag is unknown: pass bags=, the Bags or their "
-            "lengths, or give y_instances as a list with one array per bag."
-        )
-    return owner
-
-
-def _per_bag(
-    labels: np.ndarray, values: np.ndarray, owner: np.ndarray
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Cut flat arrays into bags; bags without a known instance are left out."""
-    cuts = np.flatnonzero(np.diff(owner)) + 1
-    return list(zip(np.split(labels, cuts), np.split(values, cuts), strict=True))
 
 
 def _has_both(labels: np.ndarray) -> bool:
