@@ -210,9 +210,10 @@ def to_frame(self: Bags, *, y: Any = None, bag: str = "bag") -> pd.DataFrame:
         meta = meta.assign(y_instance=self.y_instances)
     if self.coords is not None:
         meta = meta.assign(**{f"coord_{i}": c for i, c in enumerate(self.coords.T)})
-    names = self.feature_names or [f"x{i}" for i in range(self.n_features)]
-    make = pd.DataFrame.sparse.from_spmatrix if self.is_sparse else pd.DataFrame
-    return pd.concat([meta, make(self.values, columns=list(names))], axis=1)
+    names = list(self.feature_names or [f"x{i}" for i in range(self.n_features)])
+    sparse: Any = pd.DataFrame.sparse
+    make = sparse.from_spmatrix if self.is_sparse else pd.DataFrame
+    return pd.concat([meta, make(self.values, columns=names)], axis=1)
 
 
 def _one_per_bag(name: str, column: Any, n_bags: int) -> np.ndarray:
