@@ -256,7 +256,7 @@ def _verdict(infos: Sequence[PluginInfo]) -> str:
 def _component_rows(parts: Sequence[Component]) -> list[tuple[str, ...]]:
     """Return the cells of all parts, with the name to use for each."""
     claims = Counter((part.kind, part.name) for part in parts)
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for part in parts:
         clash = part.third_party and claims[part.kind, part.name] > 1
         name = part.qualified_name if clash else part.name

@@ -95,7 +95,8 @@ def run(tmp_path):
 
     def start(code=None, *, cli=None, options=(), **environ):
         env = {k: v for k, v in os.environ.items() if k not in SWITCHES}
-        env |= {"PYTHONPATH": str(tmp_path), "OMP_NUM_THREADS": "1", **environ}
+        path = os.pathsep.join([str(tmp_path), *filter(None, [env.get("PYTHONPATH")])])
+        env |= {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", **environ}
         what = ["-m", "mlmi_sklearn", *cli] if cli else ["-c", textwrap.dedent(code)]
         return subprocess.run(
             [sys.executable, *options, *what],

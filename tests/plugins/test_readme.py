@@ -37,6 +37,16 @@ def test_the_example_prints_what_is_said(installed, run):
     assert f"`{done.stdout.strip()}`" in README
 
 
+def test_an_estimator_takes_the_part_by_name(installed, run):
+    done = run(
+        blocks("python")[2] + "import numpy as np\n"
+        "X = np.linspace(-1, 1, 40, dtype='float32').reshape(20, 2)\n"
+        "model.set_params(max_epochs=3, batch_size=10).fit(X, X[:, 0])\n"
+        "print(model.get_params()['loss__scale'], model.predict(X).shape)"
+    )
+    assert done.stdout == "2.0 (20,)\n", done.stderr
+
+
 def test_the_part_keeps_the_contract_of_its_kind(installed, run):
     done = run(
         """
