@@ -133,14 +133,15 @@ class BagAttributes:
         ordered = np.array_equal(self._starts, self.offsets[:-1])
         return in_memory and whole and ordered
 
-    def _equals(self, other: BagAttributes) -> bool:
-        """Compare everything that can be read, instances last."""
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, BagAttributes):
+            return NotImplemented
+        # Instances last: they are many.
         return all(
             _same(getattr(self, name), getattr(other, name)) for name in self._COMPARED
         ) and _store.same_values(self.values, other.values)
 
-    def _describe(self) -> str:
-        """Return the text of ``repr``; sizes are minimum, median and maximum."""
+    def __repr__(self) -> str:
         sizes = "no sizes"
         if self.shape[0]:
             low, mid, high = np.percentile(self._lengths, [0, 50, 100])

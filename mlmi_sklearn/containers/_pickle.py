@@ -25,7 +25,10 @@ def get_state(bags: Bags) -> dict[str, Any]:
     reference = _memmap.reference(bags._store)
     lazy = reference is not None or isinstance(bags._store, FileStore)
     if not lazy and 2 * bags.n_instances < bags._store.shape[0]:
-        bags = bags._compacted()
+        # Made once: joblib writes each array once, and knows it by its identity.
+        if bags._packed is None:
+            bags._packed = bags.compact()
+        bags = bags._packed
     state = {name: getattr(bags, name) for name in bags._STATE}
     return {**state, "_store": reference or bags._store}
 

@@ -228,12 +228,6 @@ class Bags(BagAttributes):
             raise ValueError("An object column of bags cannot be made without a copy.")
         return _convert.object_column(self, len(self))
 
-    def __eq__(self, other: object) -> bool:
-        return self._equals(other) if isinstance(other, Bags) else NotImplemented
-
-    def __repr__(self) -> str:
-        return self._describe()
-
     def __copy__(self) -> Bags:
         return self
 
@@ -256,9 +250,3 @@ class Bags(BagAttributes):
             if array is not None:
                 _fields.sealed(array)
         return view
-
-    def _compacted(self) -> Bags:
-        """Return a compact copy, made once: joblib recognises a store by identity."""
-        if self._packed is None:
-            self._packed = self.compact()
-        return self._packed
