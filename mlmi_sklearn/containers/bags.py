@@ -4,10 +4,9 @@ scikit-learn asks three things of an ``X``: how many rows it has, what ``X[rows,
 is, and what ``numpy.asarray(X)`` is. :class:`Bags` answers them as an object column of
 shape (n_bags, 1) would, so splitters, searches and pipelines need no changes.
 
-Inside there is no column. All instances lie in one *store*; a bag is a start and a
-length. Selecting bags permutes starts and lengths and touches no instance, which makes
-a split of gigabytes cost microseconds, and lets joblib share the one store between
-workers as a memory map.
+Inside, all instances lie in one *store*, and a bag is a start and a length. Selecting
+bags permutes these and touches no instance, so a split of gigabytes costs microseconds,
+and joblib can share the one store between workers as a memory map.
 """
 
 from __future__ import annotations
@@ -73,10 +72,6 @@ class Bags(BagAttributes):
     BagError
         If a bag is empty, lengths do not add up, values are not numeric or have no
         feature axis, ids repeat, or a field has the wrong length.
-
-    See Also
-    --------
-    check_bags : Turn what users pass into `Bags`.
 
     Examples
     --------
@@ -154,7 +149,7 @@ class Bags(BagAttributes):
     def compact(self) -> Bags:
         """Return equal bags that own their instances, in memory and in order.
 
-        Use it to free a big store, or a file, of which only a part is needed.
+        Frees a big store, or a file, of which only a part is needed.
 
         Returns
         -------
