@@ -61,14 +61,16 @@ _CLASS_WEIGHT = """
 class_weight : dict, "balanced" or None, default=None
     Weights by class, multiplied with ``sample_weight``."""
 
+_BATCH_SIZE = """int, default=128
+    Rows in a batch. A lone last row joins the batch before it."""
+
 
 def with_training_parameters(
     *,
     lr: str,
     weight_decay: str,
-    max_epochs: int,
-    batch_size: str = "int, default=128\n    Rows in a batch. A lone last row joins the "
-    "batch before it.",
+    max_epochs: str,
+    batch_size: str = _BATCH_SIZE,
     classifier: bool = True,
 ) -> Callable[[_T], _T]:
     """Replace ``{training_parameters}`` in a class docstring by the shared text."""

@@ -74,6 +74,11 @@ class TorchEstimator(NestedParams, CallbackSupportMixin, BaseEstimator):
     _components: ClassVar[dict[str, str]] = {"backbone": "backbone", "loss": "loss"}
     _net_class: ClassVar[type[LeanNet]] = LeanNet
 
+    device_: str
+    history_: pd.DataFrame
+    net_: LeanNet
+    _recipe: Recipe
+
     # -- stages a family may change -------------------------------------------------
 
     def _read_inputs(self, X: Any, *, reset: bool) -> Any:
@@ -144,8 +149,8 @@ class TorchEstimator(NestedParams, CallbackSupportMixin, BaseEstimator):
             inputs, y, weight = self._read(X, y, sample_weight, resume)
             encoded = encode(y, weight)
             plan = make_plan(self, self._input_dtype(inputs))
-            recipe = self._recipe if resume else self._make_recipe(
-                inputs, encoded, plan
+            recipe = (
+                self._recipe if resume else self._make_recipe(inputs, encoded, plan)
             )
             net = self._start_net(inputs, recipe, plan, resume, epochs)
             attributes = {
@@ -252,17 +257,15 @@ class TorchEstimator(NestedParams, CallbackSupportMixin, BaseEstimator):
             whole = whole.to(plan.device)
         if not self.early_stopping:
             return whole, None
-        train, valid = split_rows(
+        parts = split_rows(
             len(rows),
             self.validation_fraction,
             plan.split_seed,
             encoded.strata,
             self._groups(inputs),
         )
-        device = whole.targets.y.device
-        return tuple(  # type: ignore[return-value]
-            whole.take(torch.from_numpy(part).to(device)) for part in (train, valid)
-        )
+        train, valid = (whole.take(torch.from_numpy(part)) for part in parts)
+        return train, valid
 
     def _open_bridge(
         self, net: LeanNet, attributes: dict[str, Any], data: tuple[Any, Any]
@@ -322,13 +325,14 @@ class TorchEstimator(NestedParams, CallbackSupportMixin, BaseEstimator):
     def __setstate__(self, state: dict[str, Any]) -> None:
         state = dict(state)
         weights = state.pop("net_", None)
+        history = state.pop("history_", None)
         super().__setstate__(state)
         if weights is None:
             return
-        self.history_ = unpack_history(self.history_)
+        self.history_ = unpack_history(history)
         module = build_module(self, self._recipe, seed=0)
         load_weights(module, weights)
-        self.device_ = _device_or_cpu(self.device_)
+        self.device_ = _device_or_cpu(state["device_"])
         self.net_ = prediction_net(self, module.eval(), self._recipe, self.device_)
 
 

@@ -50,7 +50,7 @@ def as_host_array(X: Any) -> Any:
     """Bring tensors to the host and lists to arrays; leave other containers alone."""
     if isinstance(X, Tensor):
         return X.detach().cpu().numpy()
-    if hasattr(X, "dtype") or hasattr(X, "iloc") or hasattr(X, "__dataframe__"):
+    if hasattr(X, "dtype") or hasattr(X, "columns"):
         return X
     if hasattr(X, "toarray"):  # sparse: left to scikit-learn's own error
         return X

@@ -88,7 +88,7 @@ def make_callbacks(
     if valid is not None:
         chosen.append(EpochScore("valid_score", _scorer(estimator, valid)))
     elif estimator.verbose:
-        part = train.take(_first_rows(train))
+        part = train.take(torch.arange(min(len(train), _SCORE_ROWS)))
         chosen.append(EpochScore("train_score", _scorer(estimator, part)))
     chosen += copy.deepcopy(list(estimator.callbacks or []))
     if estimator.verbose:
@@ -98,12 +98,6 @@ def make_callbacks(
     if valid is not None:
         chosen.append(BestWeights(estimator.n_iter_no_change, estimator.tol))
     return chosen
-
-
-def _first_rows(data: TrainingData) -> torch.Tensor:
-    y = data.targets.y
-    device = torch.device("cpu") if y is None else y.device
-    return torch.arange(min(len(data), _SCORE_ROWS), device=device)
 
 
 def _scorer(estimator: Any, data: TrainingData) -> Any:

@@ -54,7 +54,9 @@ def weights_of(module: nn.Module) -> dict[str, NDArray[Any]]:
         One array for each entry of the state dictionary.
     """
     state = module.state_dict()
-    return {name: tensor.detach().cpu().numpy().copy() for name, tensor in state.items()}
+    return {
+        name: tensor.detach().cpu().numpy().copy() for name, tensor in state.items()
+    }
 
 
 def load_weights(module: nn.Module, weights: dict[str, NDArray[Any]]) -> None:

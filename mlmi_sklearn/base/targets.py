@@ -149,9 +149,7 @@ class ClassifierOutputs(ClassifierMixin):
             )
         return self._encode_known(self.classes_, y, weight)
 
-    def _encode_known(
-        self, classes: Array, y: Array, weight: Array | None
-    ) -> Encoded:
+    def _encode_known(self, classes: Array, y: Array, weight: Array | None) -> Encoded:
         """Encode targets by given classes, in sorted order."""
         if y.ndim == 2:
             return self._encode_labels(y, weight)

@@ -38,14 +38,16 @@ Array = NDArray[Any]
 _INSTANCES_PER_BATCH = 128
 _FEWEST_BAGS = 8
 
+_BATCH_SIZE = """"auto" or int, default="auto"
+    Bags in a batch. ``"auto"`` takes as many as hold about 128 instances, at least 8.
+    A lone last bag joins the batch before it."""
+
 
 @with_training_parameters(
     lr="1e-3",
     weight_decay="1e-4",
     max_epochs="100",
-    batch_size='"auto" or int, default="auto"\n    Bags in a batch. ``"auto"`` takes as '
-    "many as hold about 128 instances, at\n    least 8. A lone last bag joins the batch "
-    "before it.",
+    batch_size=_BATCH_SIZE,
 )
 class MILClassifier(
     InstanceOutputs,

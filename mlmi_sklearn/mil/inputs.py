@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 
 from ..base.inputs import as_host_array, read_array
 from ..containers import Bags, check_bags
-from ..exceptions import BagError
 
 __all__ = ["holds_bags", "read_bags"]
 
@@ -37,12 +37,11 @@ def holds_bags(X: Any) -> bool:
     if sparse.issparse(X):
         return False
     if hasattr(X, "columns") or hasattr(X, "iloc"):
-        cells = np.asarray(X).reshape(-1)[:1] if _one_column(X) else []
-        return any(_ndim(cell) >= 2 for cell in cells)
+        return _one_column(X) and _first_is_bag(np.asarray(X))
     if isinstance(X, list | tuple):
         return any(_ndim(bag) >= 2 for bag in X[:1])
-    if getattr(X, "dtype", None) == object:
-        return any(_ndim(cell) >= 2 for cell in np.asarray(X).reshape(-1)[:1])
+    if getattr(getattr(X, "dtype", None), "kind", None) == "O":
+        return _first_is_bag(np.asarray(X))
     return _ndim(X) >= 3
 
 
@@ -75,14 +74,16 @@ def read_bags(estimator: Any, X: Any, *, reset: bool) -> Bags:
         rows = read_array(estimator, X, reset=reset)
         return Bags(rows, np.ones(len(rows), dtype=np.int64))
     bags = check_bags(X)
-    if bags.n_instances == 0:
-        raise BagError("X has no instances. Pass at least one bag.")
-    values = read_array(estimator, bags.values, reset=reset)
-    return bags if values is bags.values else bags.with_values(values)
+    # A view over permuted bags gathers its instances at each access: do it once.
+    return bags.with_values(read_array(estimator, bags.values, reset=reset))
+
+
+def _first_is_bag(column: NDArray[Any]) -> bool:
+    return any(_ndim(cell) >= 2 for cell in column.reshape(-1)[:1])
 
 
 def _one_column(X: Any) -> bool:
-    return len(X.shape) == 1 or X.shape[1] == 1
+    return len(X.shape) == 1 or bool(X.shape[1] == 1)
 
 
 def _ndim(value: Any) -> int:

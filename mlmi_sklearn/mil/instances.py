@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from ..base import TorchEstimator
 from ..base.targets import has_probabilities, probabilities
 from ..containers import Bags
 from ..training.batches import TensorBatches
@@ -21,12 +22,17 @@ __all__ = ["InstanceOutputs"]
 Array = NDArray[Any]
 
 
-class InstanceOutputs:
+class InstanceOutputs(TorchEstimator):
     """Mixin: scores, classes, probabilities and attention of instances.
 
     All methods return a list with one array a bag, or one array for all instances
     with ``flat=True``, in the order of ``Bags.values``.
     """
+
+    # From the mixin for classifiers that is always beside this one.
+    link_: str
+    _multi_label: bool
+    _decide: Callable[[Array], Array]
 
     def instance_scores(self, X: Any, *, flat: bool = False) -> Any:
         """Compute raw scores of instances, each taken as a bag of its own.

@@ -174,7 +174,9 @@ class InstanceWise(TransformerMixin, BaseEstimator):
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        inner = get_tags(StandardScaler() if self.transformer is None else self.transformer)
+        inner = get_tags(
+            StandardScaler() if self.transformer is None else self.transformer
+        )
         tags.input_tags = inner.input_tags
         tags.target_tags.required = inner.target_tags.required
         if inner.transformer_tags is not None:

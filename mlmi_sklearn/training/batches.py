@@ -108,16 +108,12 @@ class TensorBatches:
         order = torch.randperm(len(self.data), generator=self.generator)
         if len(self.bounds) > 1 and self.data.rows.nbytes > GATHER_LIMIT:
             for start, stop in self.bounds:
-                part = self._gather(order[start:stop])
+                part = self.data.take(order[start:stop])
                 yield part.narrow(0, stop - start)
             return
-        data = self._gather(order)
+        data = self.data.take(order)
         for start, stop in self.bounds:
             yield data.narrow(start, stop)
-
-    def _gather(self, index: torch.Tensor) -> TrainingData:
-        y = self.data.targets.y
-        return self.data.take(index if y is None else index.to(y.device))
 
     @staticmethod
     def _moved(batches: Iterator[Batch], device: torch.device) -> Iterator[Batch]:

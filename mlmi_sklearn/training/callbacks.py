@@ -98,9 +98,7 @@ class ProgressBar(Callback):
         """Advance by one epoch."""
         row = net.history[-1]
         shown = {
-            label: f"{row[key]:.3g}"
-            for label, key in _SHOWN.items()
-            if key in row
+            label: f"{row[key]:.3g}" for label, key in _SHOWN.items() if key in row
         }
         self.bar_.set_postfix(shown, refresh=False)
         self.bar_.update()

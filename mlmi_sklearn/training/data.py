@@ -197,8 +197,15 @@ class TrainingData(Dataset[Batch]):
     def __getitem__(self, index: int) -> Batch:
         return self.narrow(index, index + 1)
 
+    @property
+    def device(self) -> torch.device:
+        """Where indices of rows must be."""
+        y = self.targets.y
+        return torch.device("cpu") if y is None else y.device
+
     def take(self, index: Tensor) -> TrainingData:
-        """Gather rows into a new set."""
+        """Gather rows into a new set; ``index`` may be anywhere."""
+        index = index.to(self.device)
         return TrainingData(self.rows.take(index), self.targets.take(index))
 
     def narrow(self, start: int, stop: int) -> Batch:

@@ -6,7 +6,13 @@ from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
-__all__ = ["autocast", "fits_on", "resolve_device", "resolve_dtype", "resolve_precision"]
+__all__ = [
+    "autocast",
+    "fits_on",
+    "resolve_device",
+    "resolve_dtype",
+    "resolve_precision",
+]
 
 
 def resolve_device(device: str) -> torch.device:

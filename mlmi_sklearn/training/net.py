@@ -30,7 +30,7 @@ __all__ = ["LeanNet", "StopTraining", "weighted_mean"]
 _BATCH_EVENTS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
 
 
-class StopTraining(Exception):  # noqa: N818 - a signal, not an error
+class StopTraining(Exception):
     """Raised by a callback to end training after the current epoch."""
 
 
@@ -177,7 +177,7 @@ class LeanNet(NeuralNet):
         if iterator is None:
             return
         if training:
-            self.snapshot_.take()
+            self.epoch_is_fresh_ = True
             self.steps_in_epoch_ = len(iterator)
         if kwargs or self._has_batch_listeners():
             super().run_single_epoch(iterator, training, prefix, step_fn, **kwargs)
@@ -191,7 +191,7 @@ class LeanNet(NeuralNet):
         log = LossLog()
         for batch in iterator:
             losses, _ = self._gradients(batch)
-            self._step()
+            self._step(losses)
             log.add(losses, batch[1].weight, len(batch[0]))
         return log
 
@@ -229,7 +229,13 @@ class LeanNet(NeuralNet):
             self.row_gradients_[key] = torch.full_like(losses, 1 / len(losses))
         return self.row_gradients_[key]
 
-    def _step(self) -> None:
+    def _step(self, losses: Tensor) -> None:
+        if self.epoch_is_fresh_:
+            self.epoch_is_fresh_ = False
+            # Weights are worth going back to only once a loss has shown that they
+            # work: they can be finite and yet so large that every output overflows.
+            if bool(torch.isfinite(losses).all()):
+                self.snapshot_.take()
         self.steps_done_ += 1
         if self.scaler_ is None:
             self.optimizer_.step()
@@ -272,7 +278,7 @@ class LeanNet(NeuralNet):
             batch=batch,
             training=True,
         )
-        self._step()
+        self._step(losses)
         return {"loss": weighted_mean(losses, batch[1].weight), "y_pred": raw}
 
     def validation_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
@@ -325,6 +331,7 @@ class LeanNet(NeuralNet):
     # -- bookkeeping ----------------------------------------------------------------
 
     def _set_rates(self) -> None:
+        assert self.schedule is not None
         share = self.steps_done_ / (self.total_epochs_ * self.steps_in_epoch_)
         factor = self.schedule(share)
         for group, rate in zip(
@@ -351,7 +358,9 @@ class LeanNet(NeuralNet):
     def _diverged(self, step: int) -> None:
         self.snapshot_.restore()
         epoch = len(self.history)
-        raise TrainingDivergedError(_DIVERGED.format(epoch=epoch, step=step), epoch, step)
+        raise TrainingDivergedError(
+            _DIVERGED.format(epoch=epoch, step=step), epoch, step
+        )
 
     def _require_finite_weights(self) -> None:
         """Catch a last step that went wrong after its loss was computed."""

@@ -168,6 +168,7 @@ def _accepted(factory: Callable[..., object]) -> set[str]:
 def _lookup(argument: str, name: str, table: dict[str, Any]) -> Any:
     if name in table:
         return table[name]
+    hint = did_you_mean(name, table)
     raise ValueError(
-        f"{argument}={name!r} is not known.{did_you_mean(name, table)} Known names: {sorted(table)}."
+        f"{argument}={name!r} is not known.{hint} Known names: {sorted(table)}."
     )

@@ -1,0 +1,56 @@
+# Every target creates the environment it needs; Python 3.11 or later and make are enough.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# One thread: small nets gain nothing from more, and lose a lot on a busy machine.
+RUN := OMP_NUM_THREADS=1 MLMI_SKLEARN_PLUGINS=none $(BIN)/python
+
+.PHONY: help demo test test-all lint bench clean
+
+help:
+	@echo "make demo      train on embedded real data; report in mlmi-demo/report.html"
+	@echo "make test      the tests, without the slow science"
+	@echo "make test-all  the tests and the slow science"
+	@echo "make lint      ruff, mypy, import-linter, codespell"
+	@echo "make bench     side by side with peers; tables in benchmarks/results/"
+
+$(VENV)/base.stamp: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12 ...")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+$(VENV)/test.stamp: $(VENV)/base.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test]"
+	touch $@
+
+$(VENV)/lint.stamp: $(VENV)/test.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test,lint]"
+	touch $@
+
+$(VENV)/bench.stamp: $(VENV)/base.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[bench]"
+	touch $@
+
+demo: $(VENV)/base.stamp
+	$(RUN) -m mlmi_sklearn demo $(ARGS)
+
+test: $(VENV)/test.stamp
+	$(RUN) -m pytest -m "not slow" -n 2 $(ARGS)
+
+test-all: $(VENV)/test.stamp
+	$(RUN) -m pytest -n 2 $(ARGS)
+
+lint: $(VENV)/lint.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --config setup.cfg
+	$(BIN)/codespell
+
+bench: $(VENV)/bench.stamp
+	$(RUN) benchmarks/bench_engine.py
+	$(RUN) benchmarks/bench_mil.py
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info mlmi-demo
