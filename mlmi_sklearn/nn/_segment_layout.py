@@ -111,9 +111,6 @@ class SegmentLayout:
     def _slots(self) -> Tensor:
         """Row of each instance in the flattened padded batch."""
         rows = torch.arange(self.n_values, device=self.lengths.device)
-        skipped = self.longest * self.n_segments - self.n_values
-        if skipped == 0:
-            return rows
         starts = torch.arange(self.n_segments, device=rows.device) * self.longest
         return rows + (starts - self.offsets[:-1]).index_select(0, self.index)
 

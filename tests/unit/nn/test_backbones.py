@@ -5,7 +5,8 @@ import copy
 import pytest
 import torch
 from torch import nn
-from torch.func import functional_call, grad
+from torch.func import functional_call, grad, vmap
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from mlmi_sklearn.nn.backbones import (
     MLP,
@@ -177,6 +178,31 @@ def test_by_default_training_too_looks_at_one_row_at_a_time(Backbone, shape):
     x = torch.randn(4, *shape, dtype=torch.float64)
     single = torch.cat([net(row.unsqueeze(0)) for row in x])
     torch.testing.assert_close(net(x), single, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(("Backbone", "shape"), [*DEFAULTS, (Conv4, (1, 16, 16))])
+def test_many_weights_at_once_agree_with_a_loop(Backbone, shape):
+    """Meta-learning runs one net under the weights of many tasks."""
+    net = Backbone(shape).double().eval()
+    x = torch.randn(3, 2, *shape, dtype=torch.float64)
+    stacked = {
+        k: torch.stack([v, 1.1 * v, v - 0.1]).detach()
+        for k, v in net.named_parameters()
+    }
+
+    def energy(weights, x):
+        return functional_call(net, weights, (x,)).square().sum()
+
+    slopes = grad(energy, argnums=(0, 1))
+    # The fused attention of torch has no rule for batches of weights.
+    with sdpa_kernel(SDPBackend.MATH):
+        at_once = vmap(slopes)(stacked, x)
+    for task in range(3):
+        own = {k: v[task] for k, v in stacked.items()}
+        weights, inputs = slopes(own, x[task])
+        torch.testing.assert_close(at_once[1][task], inputs)
+        for name, slope in weights.items():
+            torch.testing.assert_close(at_once[0][name][task], slope)
 
 
 # -- wrong input -----------------------------------------------------------------------
