@@ -26,13 +26,15 @@ by kind and name, for plugins too.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
 from typing import Any, ClassVar
 
 from sklearn.base import BaseEstimator
 
 from .components import Component, did_you_mean, find_component, list_components
+from .exceptions import PluginError
 
 __all__ = ["AutoBackbone", "ComponentSpec", "as_spec", "make_spec", "spec_class"]
 
@@ -56,10 +58,11 @@ class ComponentSpec(BaseEstimator):
     kind: ClassVar[str] = ""
     name: ClassVar[str] = ""
     _defaults: ClassVar[Mapping[str, Any]] = {}
+    _required: ClassVar[Collection[str]] = ()
     # A factory with **kwargs decides itself what it knows.
     _open: ClassVar[bool] = False
 
-    def __init__(self, **params: Any) -> None:
+    def __init__(self, /, **params: Any) -> None:
         self._require_known(params)
         for key, value in {**self._defaults, **params}.items():
             setattr(self, key, value)
@@ -109,16 +112,26 @@ class ComponentSpec(BaseEstimator):
         -------
         Component
             Entry of the registry.
-        """
-        return find_component(self.kind, self.name)
 
-    def __repr__(self, **kwargs: Any) -> str:
-        given = self.get_params(deep=False).items()
-        shown = {k: v for k, v in given if not _same(v, self._defaults.get(k))}
-        return f"{type(self).__name__}({_arguments(shown)})"
+        Raises
+        ------
+        ValueError
+            If a parameter without default has no value yet.
+        """
+        # Of the class: a component may have parameters called "kind" and "name".
+        kind, name = type(self).kind, type(self).name
+        missing = [key for key in self._required if getattr(self, key) is None]
+        if missing:
+            key, spec = missing[0], type(self).__name__
+            raise ValueError(
+                f"{kind} {name!r} has no default for {key!r}: set {kind}__{key}, or "
+                f"pass {spec}({key}=...)."
+            )
+        return find_component(kind, name)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (self.kind, self.name, self.get_params(deep=False))
+        kind, name = type(self).kind, type(self).name
+        return _restore, (kind, name, self.get_params(deep=False))
 
     @classmethod
     def _known(cls) -> Collection[str]:
@@ -190,7 +203,7 @@ class AutoBackbone(ComponentSpec):
         return make_spec("backbone", name, **self.get_params())
 
 
-def make_spec(kind: str, name: str, **params: Any) -> ComponentSpec:
+def make_spec(kind: str, name: str, /, **params: Any) -> ComponentSpec:
     """Make the spec of a registered component.
 
     Parameters
@@ -246,9 +259,9 @@ def as_spec(kind: str, value: object) -> ComponentSpec:
     if isinstance(value, str):
         return make_spec(kind, value)
     if isinstance(value, ComponentSpec):
-        if value.kind == kind:
+        if type(value).kind == kind:
             return value
-        raise ValueError(f"{kind}={value!r} is a {value.kind}; pass a {kind}.")
+        raise ValueError(f"{kind}={value!r} is a {type(value).kind}; pass a {kind}.")
     raise ValueError(
         f"{kind}={type(value).__name__} object has no parameters to set with "
         f"{kind}__*. Pass a registered name, or register it with "
@@ -272,53 +285,67 @@ def spec_class(kind: str, name: str) -> type[ComponentSpec]:
     if (kind, name) == ("backbone", "auto"):
         return AutoBackbone
     component = find_component(kind, name)
-    # Keyed by the factory too: a name registered anew must not keep its old spec.
-    return _make_class(kind, name, component.factory)
+    known = _CLASSES.get((component.kind, name))
+    # A name that was registered anew must not keep its old spec.
+    if known is None or known[0] is not component.factory:
+        known = component.factory, _make_class(component, name)
+        _CLASSES[component.kind, name] = known
+    return known[1]
 
 
-@lru_cache(maxsize=256)
-def _make_class(kind: str, name: str, factory: object) -> type[ComponentSpec]:
-    component = find_component(kind, name)
+_CLASSES: dict[tuple[str, str], tuple[object, type[ComponentSpec]]] = {}
+
+
+def _make_class(component: Component, name: str) -> type[ComponentSpec]:
+    """Make the spec class that has the component's parameters."""
     parameters = component.parameters()
-    defaults = {key: _default(p) for key, p in parameters.items()}
-    keywords = [p.replace(kind=p.KEYWORD_ONLY) for p in parameters.values()]
+    for key in parameters:
+        if hasattr(ComponentSpec, key) and key not in ("kind", "name"):
+            raise PluginError(
+                f"{component.label} has a parameter {key!r}, a name that specs need "
+                "for themselves. Rename it in the factory."
+            )
+    empty = inspect.Parameter.empty
+    required = [key for key, p in parameters.items() if p.default is empty]
     body = {
         "kind": component.kind,
         "name": name,
-        "_defaults": defaults,
+        "_defaults": {
+            key: None if key in required else p.default for key, p in parameters.items()
+        },
+        "_required": tuple(required),
         "_open": component.takes_any_parameter,
-        "__doc__": f"{component.summary}\n\nSpec of the {kind} {name!r}.",
+        "__doc__": f"{component.summary}\n\nSpec of the {component.label}.",
         "__module__": __name__,
-        "__signature__": inspect.Signature(keywords),
+        "__init__": _constructor(list(parameters.values())),
     }
     return type(_class_name(component), (ComponentSpec,), body)
 
 
-def _default(parameter: inspect.Parameter) -> Any:
-    empty = parameter.default is inspect.Parameter.empty
-    return None if empty else parameter.default
+def _constructor(parameters: list[inspect.Parameter]) -> Callable[..., None]:
+    """Make a constructor whose signature names the parameters, for help and repr."""
+
+    def __init__(self: ComponentSpec, /, **params: Any) -> None:
+        ComponentSpec.__init__(self, **params)
+
+    own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+    keywords = [p.replace(kind=p.KEYWORD_ONLY) for p in parameters]
+    __init__.__signature__ = inspect.Signature([own, *keywords])  # type: ignore[attr-defined]  # mypy knows no __signature__
+    return __init__
 
 
 def _class_name(component: Component) -> str:
     target = component.factory
-    stem = target.rpartition(":")[2] if isinstance(target, str) else target.__name__
+    path = target if isinstance(target, str) else getattr(target, "__name__", "")
+    stem = re.split("[:.]", path)[-1]
+    if not stem.isidentifier():  # a lambda, a partial, an object that can be called
+        stem = "".join(map(str.capitalize, re.split(r"[-._]", component.name)))
     suffix = component.kind.title().replace("-", "")
     return stem if stem.endswith(suffix) else stem + suffix
 
 
-def _same(value: object, default: object) -> bool:
-    try:
-        return bool(value == default)
-    except (ValueError, TypeError, RuntimeError):  # arrays and tensors
-        return value is default
-
-
-def _arguments(params: Mapping[str, Any]) -> str:
-    return ", ".join(f"{k}={v!r}" for k, v in params.items())
-
-
 def _restore(kind: str, name: str, params: dict[str, Any]) -> ComponentSpec:
-    return make_spec(kind, name, **params)
+    return spec_class(kind, name)(**params)
 
 
 @lru_cache(maxsize=1)
