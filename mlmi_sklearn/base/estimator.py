@@ -209,7 +209,9 @@ class TorchEstimator(NestedParams, CallbackSupportMixin, BaseEstimator):
             batch_size=self._rows_per_batch(inputs),
         )
         if resume and epochs is not None:
-            net.optimizer_.load_state_dict(self.net_.optimizer_.state_dict())
+            # A copy, since load_state_dict takes over the tensors themselves.
+            state = copy.deepcopy(self.net_.optimizer_.state_dict())
+            net.optimizer_.load_state_dict(state)
         return net
 
     def _train(

@@ -24,6 +24,7 @@ from .device import autocast
 from .losslog import LossLog
 from .optim import Schedule
 from .snapshot import Snapshot
+from .stepping import Stepper
 
 __all__ = ["LeanNet", "StopTraining", "weighted_mean"]
 
@@ -140,6 +141,7 @@ class LeanNet(NeuralNet):
         self.interrupted_ = False
         self.steps_done_ = 0
         self.row_gradients_: dict[Any, Tensor] = {}
+        self.stepper_ = Stepper(self.optimizer_)
         groups = self.optimizer_.param_groups
         self.parameters_ = [p for group in groups for p in group["params"]]
         self.total_epochs_ = self.max_epochs if epochs is None else epochs
@@ -189,10 +191,14 @@ class LeanNet(NeuralNet):
     def _train_epoch(self, iterator: Any) -> LossLog:
         self._set_training(True)
         log = LossLog()
-        for batch in iterator:
-            losses, _ = self._gradients(batch)
-            self._step(losses)
-            log.add(losses, batch[1].weight, len(batch[0]))
+        self.stepper_.begin()
+        try:
+            for batch in iterator:
+                losses, _ = self._gradients(batch)
+                self._step(losses)
+                log.add(losses, batch[1].weight, len(batch[0]))
+        finally:
+            self.stepper_.end()
         return log
 
     def _validate(self, iterator: Any) -> LossLog:
@@ -238,7 +244,7 @@ class LeanNet(NeuralNet):
                 self.snapshot_.take()
         self.steps_done_ += 1
         if self.scaler_ is None:
-            self.optimizer_.step()
+            self.stepper_.step()
             return
         self.scaler_.step(self.optimizer_)
         self.scaler_.update()

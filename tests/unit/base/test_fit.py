@@ -428,6 +428,10 @@ def test_a_failed_partial_fit_does_not_touch_weights_or_optimizer(task):
     model.set_params(callbacks=[FailAt(1, RuntimeError("no"), "on_epoch_end")])
     with pytest.raises(RuntimeError):
         model.partial_fit(*task)
+    model.set_params(callbacks=None)
+    for estimator in (model, twin):
+        estimator.random_state = 1
+        estimator.net_.optimizer_.state_dict()
     np.testing.assert_array_equal(
         model.decision_function(task[0]), twin.decision_function(task[0])
     )

@@ -1,0 +1,122 @@
+import copy
+from functools import partial
+
+import pytest
+import torch
+from torch import nn
+from torch.optim import SGD, Adam, AdamW
+
+from mlmi_sklearn.training.stepping import Stepper
+
+OPTIMIZERS = [
+    partial(AdamW, lr=0.01, weight_decay=0.1, fused=True),
+    partial(Adam, lr=0.01, weight_decay=0.1, betas=(0.8, 0.9), fused=True),
+    partial(AdamW, lr=0.01, maximize=True, eps=1e-3, fused=True),
+    partial(AdamW, lr=0.01, amsgrad=True, fused=True),
+    partial(AdamW, lr=0.01, fused=False),
+    partial(SGD, lr=0.01, momentum=0.9),
+]
+
+
+def two_headed(dtype=torch.float32):
+    torch.manual_seed(0)
+    return nn.ModuleDict({"a": nn.Linear(3, 2), "b": nn.Linear(3, 2)}).to(dtype)
+
+
+def train(module, optimizer, step, begin, end, epochs=3, skip=None):
+    generator = torch.Generator().manual_seed(1)
+    like = module["a"].weight
+    for epoch in range(epochs):
+        begin()
+        for i in range(5):
+            x = torch.randn(4, 3, generator=generator).to(like.dtype)
+            heads = ["a"] if (epoch, i) == skip else ["a", "b"]
+            for p in module.parameters():
+                p.grad = None
+            sum((module[h](x) ** 2).sum() for h in heads).backward()
+            step()
+        end()
+    return module.state_dict(), optimizer.state_dict()["state"]
+
+
+def equal(one, two):
+    if isinstance(one, dict):
+        return one.keys() == two.keys() and all(equal(one[k], two[k]) for k in one)
+    return torch.equal(one, two)
+
+
+@pytest.mark.parametrize("make", OPTIMIZERS)
+@pytest.mark.parametrize("skip", [None, (0, 0), (1, 2)], ids=str)
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_weights_and_state_equal_those_of_the_optimizer(make, skip, groups, dtype):
+    def start():
+        module = two_headed(dtype)
+        if groups == 1:
+            return module, make(module.parameters())
+        parts = [{"params": list(module["a"].parameters()), "lr": 0.1}]
+        return module, make([*parts, {"params": list(module["b"].parameters())}])
+
+    plain, optimizer = start()
+    by_optimizer = train(
+        plain, optimizer, optimizer.step, lambda: None, lambda: None, skip=skip
+    )
+    module, optimizer = start()
+    stepper = Stepper(optimizer)
+    by_stepper = train(
+        module, optimizer, stepper.step, stepper.begin, stepper.end, skip=skip
+    )
+    assert equal(by_optimizer[0], by_stepper[0])
+    assert equal(by_optimizer[1], by_stepper[1])
+
+
+def test_the_kernel_is_called_directly_where_it_should_be(monkeypatch):
+    module = two_headed()
+    optimizer = OPTIMIZERS[0](module.parameters())
+    calls = []
+    step = optimizer.step
+    monkeypatch.setattr(optimizer, "step", lambda: (calls.append(1), step()))
+    stepper = Stepper(optimizer)
+    train(module, optimizer, stepper.step, stepper.begin, stepper.end)
+    assert len(calls) == 1
+
+
+def test_hooks_of_the_user_are_called():
+    module = two_headed()
+    optimizer = OPTIMIZERS[0](module.parameters())
+    calls = []
+    optimizer.register_step_post_hook(lambda *args: calls.append(1))
+    stepper = Stepper(optimizer)
+    train(module, optimizer, stepper.step, stepper.begin, stepper.end)
+    assert len(calls) == 15
+
+
+def test_rates_changed_between_steps_count():
+    results = []
+    for direct in (False, True):
+        module = two_headed()
+        optimizer = OPTIMIZERS[0](module.parameters())
+        stepper = Stepper(optimizer)
+        take = stepper.step if direct else optimizer.step
+
+        def step(take=take, optimizer=optimizer):
+            optimizer.param_groups[0]["lr"] *= 0.5
+            take()
+
+        begin, end = (stepper.begin, stepper.end) if direct else (str, str)
+        results.append(train(module, optimizer, step, begin, end))
+    assert equal(results[0][0], results[1][0])
+
+
+def test_a_loaded_state_is_continued():
+    module = two_headed()
+    optimizer = OPTIMIZERS[0](module.parameters())
+    train(module, optimizer, optimizer.step, str, str)
+    twin = copy.deepcopy(module)
+    other = OPTIMIZERS[0](twin.parameters())
+    other.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+    stepper = Stepper(other)
+    expected = train(module, optimizer, optimizer.step, str, str)
+    found = train(twin, other, stepper.step, stepper.begin, stepper.end)
+    assert equal(expected[0], found[0])
+    assert equal(expected[1], found[1])
