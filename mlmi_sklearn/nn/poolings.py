@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ._checks import check_positive_int
+from .functional import tanh
 from .segments import Segments
 
 __all__ = ["AttentionPooling", "GatedAttentionPooling", "MaxPooling", "MeanPooling"]
@@ -197,7 +198,7 @@ class AttentionPooling(nn.Module):
         Tensor of shape (N, hidden)
             :math:`\tanh(V h)`.
         """
-        return torch.tanh(self.project(values))
+        return tanh(self.project(values))
 
     def forward(self, values: Tensor, segments: Segments) -> tuple[Tensor, Tensor]:
         """Pool the values of each bag.

@@ -423,18 +423,13 @@ def test_a_failed_first_fit_leaves_an_unfitted_estimator(task):
 
 
 def test_a_failed_partial_fit_does_not_touch_weights_or_optimizer(task):
-    model = quick().partial_fit(*task)
-    twin = copy.deepcopy(model)
-    model.set_params(callbacks=[FailAt(1, RuntimeError("no"), "on_epoch_end")])
+    models = [quick().partial_fit(*task) for _ in range(2)]
+    models[0].set_params(callbacks=[FailAt(1, RuntimeError("no"), "on_epoch_end")])
     with pytest.raises(RuntimeError):
-        model.partial_fit(*task)
-    model.set_params(callbacks=None)
-    for estimator in (model, twin):
-        estimator.random_state = 1
-        estimator.net_.optimizer_.state_dict()
-    np.testing.assert_array_equal(
-        model.decision_function(task[0]), twin.decision_function(task[0])
-    )
+        models[0].partial_fit(*task)
+    models[0].set_params(callbacks=None)
+    scores = [m.partial_fit(*task).decision_function(task[0]) for m in models]
+    np.testing.assert_array_equal(*scores)
 
 
 def test_interruption_keeps_a_usable_model(task):
