@@ -11,6 +11,7 @@ from torch import nn
 
 from ..training.callbacks import BestWeights, EpochScore, ProgressBar, SklearnBridge
 from ..training.data import TrainingData
+from ..training.device import resolve_precision
 from ..training.net import LeanNet
 from ..training.optim import optimizer_options, resolve_optimizer, resolve_schedule
 from ..training.seeding import borrowed_generator, generator_on_cpu
@@ -69,7 +70,9 @@ def prediction_net(
 ) -> LeanNet:
     """Wrap a trained module (unpickled, or a copy for a callback) for prediction."""
     where = torch.device(device)
-    plan = Plan(where, getattr(torch, recipe.dtype), None, 0, 0, 0, 0)
+    dtype = getattr(torch, recipe.dtype)
+    amp_dtype = resolve_precision(estimator.precision, dtype, where)
+    plan = Plan(where, dtype, amp_dtype, 0, 0, 0, 0)
     return make_net(estimator, module, recipe, plan, epochs=1, batch_size=1)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from numbers import Integral
 from typing import Any, ClassVar
 
@@ -28,6 +29,7 @@ from ..nn.models import BagPredictor
 from ..training.data import RaggedTensor
 from .inputs import read_bags
 from .instances import InstanceOutputs
+from .parts import build_pooling
 
 __all__ = ["MILClassifier"]
 
@@ -135,7 +137,7 @@ class MILClassifier(
     >>> model.score(bags, y) > 0.9
     True
     >>> scores = model.instance_scores(bags)
-    >>> scores[0].max() == model.decision_function(bags)[0]
+    >>> bool(scores[0].max() == model.decision_function(bags)[0])
     True
     """
 
@@ -290,7 +292,8 @@ class MILClassifier(
         return torch.float64 if inputs.values.dtype == np.float64 else torch.float32
 
     def _rows(self, inputs: Bags, dtype: torch.dtype) -> RaggedTensor:
-        values = as_tensor(inputs.values, dtype)
+        # Row by row in memory, so that the layout of X cannot change a rounding.
+        values = as_tensor(inputs.values, dtype).contiguous()
         return RaggedTensor(values, torch.from_numpy(np.array(inputs.lengths)))
 
     def _groups(self, inputs: Bags) -> Array | None:
@@ -309,7 +312,7 @@ class MILClassifier(
     def _assemble(self, recipe: Recipe) -> nn.Module:
         return BagPredictor(
             build_backbone(recipe.parts["backbone"], recipe.input_shape),
-            recipe.parts["pooling"].build,
+            partial(build_pooling, recipe.parts["pooling"]),
             recipe.n_outputs,
             recipe.options["level"],
         )

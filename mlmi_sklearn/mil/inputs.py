@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
 from ..base.inputs import as_host_array, read_array
 from ..containers import Bags, check_bags
+from ..exceptions import BagError
 
-__all__ = ["holds_bags", "read_bags"]
+__all__ = ["holds_bags", "named_instances", "read_bags", "require_table"]
 
 
 def holds_bags(X: Any) -> bool:
@@ -69,13 +71,71 @@ def read_bags(estimator: Any, X: Any, *, reset: bool) -> Bags:
         column names from the training data.
     """
     if not holds_bags(X):
-        if hasattr(X, "columns"):
-            check_bags(X)  # refuses long frames
+        require_table(X)
         rows = read_array(estimator, X, reset=reset)
         return Bags(rows, np.ones(len(rows), dtype=np.int64))
     bags = check_bags(X)
+    try:
+        values = read_array(estimator, named_instances(bags), reset=reset)
+    except ValueError as error:
+        _blame_a_bag(bags, error)
+        raise
     # A view over permuted bags gathers its instances at each access: do it once.
-    return bags.with_values(read_array(estimator, bags.values, reset=reset))
+    return bags.with_values(values)
+
+
+def named_instances(bags: Bags) -> Any:
+    """Return the instances of all bags, with the names of their features if any.
+
+    Parameters
+    ----------
+    bags : Bags
+        The bags.
+
+    Returns
+    -------
+    ndarray, CSR matrix or DataFrame
+        scikit-learn reads names of features off frames. None is copied.
+    """
+    if bags.feature_names is None or bags.is_sparse:
+        return bags.values
+    return pd.DataFrame(bags.values, columns=list(bags.feature_names), copy=False)
+
+
+def require_table(X: Any) -> None:
+    """Raise a BagError if what holds no bags cannot be a table of rows either.
+
+    Parameters
+    ----------
+    X : object
+        Something for which :func:`holds_bags` is False.
+    """
+    table = hasattr(X, "dtype") or hasattr(X, "__array__")
+    if isinstance(X, list | tuple):
+        try:
+            table = np.ndim(as_host_array(X)) != 1 or not len(X)
+        except ValueError:  # rows of different length
+            table = False
+    if hasattr(X, "columns") or not table:
+        check_bags(X)  # names what is wrong; refuses long frames
+
+
+def _blame_a_bag(bags: Bags, error: ValueError) -> None:
+    """Say which bag holds NaN or infinity, where that was the error."""
+    values = bags.values
+    bad = np.flatnonzero(~np.isfinite(values.reshape(len(values), -1)).all(axis=1))
+    if not len(bad):
+        return
+    bag = int(np.searchsorted(bags.offsets, bad[0], side="right")) - 1
+    instance = bad[0] - bags.offsets[bag]
+    if np.isnan(values[bad[0]]).any():
+        what, remedy = "NaN", "Fill it in with InstanceWise(SimpleImputer()), or"
+    else:
+        what, remedy = "infinity", "Clip the values, or"
+    raise BagError(
+        f"Input X contains {what}: bag {bag} does, in instance {instance}. {remedy} "
+        "drop such instances."
+    ) from error
 
 
 def _first_is_bag(column: NDArray[Any]) -> bool:

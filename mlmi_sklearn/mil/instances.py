@@ -16,6 +16,7 @@ from ..base.targets import has_probabilities, probabilities
 from ..containers import Bags
 from ..training.batches import TensorBatches
 from ..training.data import Targets, TrainingData
+from ..training.device import autocast
 
 __all__ = ["InstanceOutputs"]
 
@@ -116,17 +117,20 @@ class InstanceOutputs(TorchEstimator):
     def _compute(self, X: Any, method: str) -> tuple[Array, Bags]:
         """Run a method of the module over bags; return its rows and the bags.
 
-        Batches are those of ``decision_function``, so that what is computed twice is
-        equal to the last bit.
+        Batches and precision are those of ``decision_function``, so that what is
+        computed twice is equal to the last bit.
         """
         check_is_fitted(self)
         bags = self._read_inputs(X, reset=False)
-        module, device = self.net_.module_.eval(), torch.device(self.device_)
+        net, device = self.net_, torch.device(self.device_)
+        compute = getattr(net.module_.eval(), method)
         rows = self._rows(bags, getattr(torch, self._recipe.dtype))
         size = self._rows_per_prediction(bags)
         batches = TensorBatches(TrainingData(rows, Targets(None)), size, device=device)
-        with torch.inference_mode():
-            parts = [getattr(module, method)(batch).cpu() for batch, _ in batches]
+        with torch.inference_mode(), autocast(device, net.amp_dtype):
+            parts = [compute(batch).cpu() for batch, _ in batches]
+        if net.amp_dtype is not None:
+            parts = [part.float() for part in parts]
         return torch.cat(parts).numpy(), bags
 
 

@@ -12,8 +12,9 @@ from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from ..containers import check_bags
-from .inputs import holds_bags
+from ..containers import Bags, check_bags
+from ..exceptions import BagError
+from .inputs import holds_bags, named_instances
 
 __all__ = ["InstanceWise"]
 
@@ -23,7 +24,9 @@ def _can_invert(estimator: Any) -> bool:
     return hasattr(inner, "inverse_transform")
 
 
-class InstanceWise(TransformerMixin, BaseEstimator):
+class InstanceWise(  # type: ignore[call-arg]  # a keyword of a base mypy cannot see
+    TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
+):
     """Lift a transformer of instances to bags.
 
     The transformer is fitted on the instances of all training bags and applied to
@@ -90,9 +93,7 @@ class InstanceWise(TransformerMixin, BaseEstimator):
         inner = self._inner()
         if holds_bags(X):
             bags = check_bags(X)
-            if y is not None:
-                y = np.repeat(np.asarray(y), bags.lengths, axis=0)
-            X = bags.values
+            X, y = named_instances(bags), _labels_of_instances(y, bags)
         elif hasattr(X, "columns"):
             check_bags(X)  # refuses long frames
         self.transformer_ = inner.fit(X, y)
@@ -112,7 +113,11 @@ class InstanceWise(TransformerMixin, BaseEstimator):
             Bags of the same structure; for a table what the transformer returns.
         """
         check_is_fitted(self)
-        return self._apply(self.transformer_.transform, X)
+        if not holds_bags(X):
+            return self.transformer_.transform(X)
+        bags = check_bags(X)
+        values = self.transformer_.transform(named_instances(bags))
+        return self._refill(bags, values, self._names_of(values, bags))
 
     @available_if(_can_invert)
     def inverse_transform(self, X: Any) -> Any:
@@ -129,7 +134,31 @@ class InstanceWise(TransformerMixin, BaseEstimator):
             As in :meth:`transform`.
         """
         check_is_fitted(self)
-        return self._apply(self.transformer_.inverse_transform, X)
+        if not holds_bags(X):
+            return self.transformer_.inverse_transform(X)
+        bags = check_bags(X)
+        values = self.transformer_.inverse_transform(bags.values)
+        return self._refill(bags, values, getattr(self, "feature_names_in_", None))
+
+    def set_output(self, *, transform: str | None = None) -> InstanceWise:
+        """Choose the container of transformed tables; bags stay :class:`Bags`.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"}, default=None
+            As in scikit-learn; None changes nothing.
+
+        Returns
+        -------
+        InstanceWise
+            The transformer itself.
+        """
+        if transform is not None:
+            # Under scikit-learn's name for it, since that is what clone copies.
+            self._sklearn_output_config = {"transform": transform}
+            if hasattr(self, "transformer_"):
+                self.transformer_.set_output(transform=transform)
+        return self
 
     def get_feature_names_out(self, input_features: Any = None) -> Any:
         """Return the names of the transformed features.
@@ -160,14 +189,28 @@ class InstanceWise(TransformerMixin, BaseEstimator):
     def _inner(self) -> Any:
         """Return an unfitted copy of the transformer."""
         given = StandardScaler() if self.transformer is None else self.transformer
-        return clone(given)
+        inner = clone(given)
+        output = getattr(self, "_sklearn_output_config", None)
+        return inner if output is None else inner.set_output(**output)
 
-    @staticmethod
-    def _apply(function: Any, X: Any) -> Any:
-        if not holds_bags(X):
-            return function(X)
-        bags = check_bags(X)
-        return bags.with_values(function(bags.values))
+    def _names_of(self, values: Any, bags: Bags) -> Any:
+        """Return the names of the transformed features, where there are any."""
+        if hasattr(values, "columns"):
+            return list(values.columns)
+        known = bags.feature_names is not None
+        if known and hasattr(self.transformer_, "get_feature_names_out"):
+            return self.transformer_.get_feature_names_out()
+        return None
+
+    def _refill(self, bags: Bags, values: Any, names: Any) -> Bags:
+        """Return the bags with transformed instances."""
+        if values.shape[0] != bags.n_instances:
+            raise BagError(
+                f"{self.transformer_} returned {values.shape[0]} rows for "
+                f"{bags.n_instances} instances. InstanceWise needs a transformer that "
+                "keeps the number of rows."
+            )
+        return bags.with_values(values, feature_names=names)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "transformer_")
@@ -182,3 +225,13 @@ class InstanceWise(TransformerMixin, BaseEstimator):
         if inner.transformer_tags is not None:
             tags.transformer_tags = inner.transformer_tags
         return tags
+
+
+def _labels_of_instances(y: Any, bags: Bags) -> Any:
+    """Repeat the label of each bag for its instances."""
+    if y is None:
+        return None
+    y = np.asarray(y)
+    if len(y) != len(bags):
+        raise ValueError(f"X has {len(bags)} bags, but y has {len(y)} labels.")
+    return np.repeat(y, bags.lengths, axis=0)
