@@ -194,7 +194,8 @@ class NetRegressor(RegressorOutputs, TorchEstimator):
     loss : str, spec or callable, default="mse"
         A registered regression loss: ``"mse"``, ``"huber"``, ``"smooth-l1"``,
         ``"quantile"``. Its parameters are in units of the standard deviation of
-        ``y`` (targets are standardised for training).
+        ``y`` (targets are standardised for training). ``loss__q`` may name several
+        quantiles; ``predict_quantiles`` then returns them all.
     {training_parameters}
 
     Attributes

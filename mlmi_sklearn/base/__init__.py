@@ -1,10 +1,11 @@
 """The scikit-learn side of every estimator: one template for fit and predict."""
 
+from .classification import ClassifierOutputs
 from .constraints import CLASS_WEIGHT, COMPONENT, TRAINING_CONSTRAINTS
 from .docs import with_training_parameters
 from .estimator import TorchEstimator
 from .parts import Part, Recipe, build_backbone, resolve_part
-from .targets import ClassifierOutputs, RegressorOutputs
+from .regression import RegressorOutputs
 
 __all__ = [
     "CLASS_WEIGHT",

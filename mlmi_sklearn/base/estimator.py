@@ -190,8 +190,11 @@ class TorchEstimator(NestedParams, CallbackSupportMixin, BaseEstimator):
             name: resolve_part(kind, getattr(self, name), shape)
             for name, kind in self._components.items()
         }
+        # A loss with several quantiles wants several columns for each target.
+        columns = getattr(parts["loss"].build(), "outputs_per_target", 1)
+        n_outputs = columns * encoded.n_outputs
         options = self._options(encoded)
-        return Recipe(parts, shape, encoded.n_outputs, plan.dtype_name, options)
+        return Recipe(parts, shape, n_outputs, plan.dtype_name, options)
 
     def _start_net(
         self, inputs: Any, recipe: Recipe, plan: Plan, resume: bool, epochs: int | None

@@ -109,6 +109,6 @@ def _scorer(estimator: Any, data: TrainingData) -> Any:
     def score(net: LeanNet) -> float:
         raw = net.raw_outputs(data, max(net.batch_size, _SCORE_ROWS)).numpy()
         y, weight = (None if t is None else t.cpu().numpy() for t in data.targets)
-        return float(estimator._score_raw(raw, np.asarray(y), weight))
+        return float(estimator._score_raw(raw, np.asarray(y), weight, net.criterion_))
 
     return score

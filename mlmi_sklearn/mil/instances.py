@@ -12,7 +12,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from ..base import TorchEstimator
-from ..base.targets import has_probabilities, probabilities
+from ..base.classification import has_probabilities, probabilities
 from ..containers import Bags
 from ..training.batches import TensorBatches
 from ..training.data import Targets, TrainingData

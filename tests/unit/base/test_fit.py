@@ -1,6 +1,5 @@
 """What every deep estimator inherits: stages of fit, seeds, state, resuming."""
 
-import copy
 import pickle
 import pickletools
 import warnings
@@ -75,6 +74,25 @@ def test_quantile_regression_orders_its_quantiles():
         for q in (0.1, 0.9)
     )
     assert np.mean(y < low) < 0.25 < 0.75 < np.mean(y < high)
+
+
+@pytest.mark.parametrize("n_targets", [1, 2])
+def test_several_quantiles_at_once(n_targets):
+    X = np.random.default_rng(0).normal(size=(300, 2))
+    y = X @ np.ones((2, n_targets)) + np.random.default_rng(1).normal(size=(300, 1))
+    y = 100 * (y[:, 0] if n_targets == 1 else y)
+    model = NetRegressor(loss="quantile", lr=1e-2, random_state=0, verbose=0)
+    model.set_params(loss__q=(0.9, 0.5, 0.1)).fit(X, y)
+    quantiles = model.predict_quantiles(X)
+    assert quantiles.shape == (300, *y.shape[1:], 3)
+    assert (np.diff(quantiles, axis=-1) >= 0).all()
+    share = (y[..., None] < quantiles).reshape(-1, 3).mean(axis=0)
+    np.testing.assert_allclose(share, [0.1, 0.5, 0.9], atol=0.1)
+    assert model.predict(X).shape == y.shape
+    assert model.score(X, y) > 0.4
+    again = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(again.predict_quantiles(X), quantiles)
+    assert not hasattr(NetRegressor(), "predict_quantiles")
 
 
 def test_multi_label(task):
