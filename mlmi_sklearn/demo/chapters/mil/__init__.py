@@ -1,0 +1,58 @@
+"""Multiple-instance learning: one label for a bag of instances."""
+
+from __future__ import annotations
+
+from ...content import Chapter
+from .digits import digits_section
+from .musk import musk_section
+from .settings import PRESETS, Settings
+
+__all__ = ["PRESETS", "write"]
+
+_QUESTION = """\
+A scan has one diagnosis and hundreds of slices, a biopsy one grade and thousands of \
+patches, a molecule one smell and many shapes. Which bags are positive, and which of \
+their instances make them so, when only bags carry a label?"""
+
+_CODE = """\
+from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from mlmi_sklearn import InstanceWise, MILClassifier
+from mlmi_sklearn.datasets import load_musk1
+
+X, y = load_musk1(return_X_y=True)
+model = make_pipeline(InstanceWise(StandardScaler()), MILClassifier(random_state=0))
+print(cross_val_score(model, X, y, cv=10, scoring="roc_auc").mean())
+
+scores = model.fit(X, y)[-1].instance_scores(model[:-1].transform(X))
+print(scores[0])  # one number for each shape of the first molecule
+"""
+
+_SOURCES = (
+    "MUSK1: D. Chapman and A. Jain, UCI Machine Learning Repository, "
+    "https://doi.org/10.24432/C5ZK5B, CC BY 4.0; Dietterich, Lathrop and Lozano-Pérez, "
+    "Artificial Intelligence 89 (1997) 31-71.",
+    "Digits: Optical Recognition of Handwritten Digits, E. Alpaydin and C. Kaynak, UCI "
+    "Machine Learning Repository, https://doi.org/10.24432/C50P49, CC BY 4.0, as it "
+    "comes with scikit-learn; bags after Ilse, Tomczak and Welling, ICML 2018.",
+    "Intervals: corrected resampled t-test, Nadeau and Bengio, Machine Learning 52 "
+    "(2003) 239-281.",
+)
+
+
+def write(settings: Settings) -> Chapter:
+    """Run both experiments and write the chapter.
+
+    Parameters
+    ----------
+    settings : Settings
+        One of ``PRESETS``.
+
+    Returns
+    -------
+    Chapter
+        With a section on MUSK1 and one on bags of digits.
+    """
+    sections = (musk_section(settings), digits_section(settings))
+    return Chapter("Multiple-instance learning", _QUESTION, _CODE, sections, _SOURCES)
