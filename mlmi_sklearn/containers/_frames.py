@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from mlmi_sklearn.containers._store import numbers_of
 from mlmi_sklearn.exceptions import BagError
 
 if TYPE_CHECKING:
@@ -140,8 +141,7 @@ def _numbers(df: pd.DataFrame, names: list[str]) -> np.ndarray:
             f"Columns {wrong} are not numeric. Encode them, or name the feature "
             "columns with features=[...]."
         )
-    missing = df[names].isna().to_numpy().any()
-    return df[names].to_numpy(dtype=np.float64 if missing else None)
+    return numbers_of(df[names])
 
 
 def _constant(

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy import sparse
 
 from mlmi_sklearn.containers._files import FileStore
@@ -38,6 +39,14 @@ def as_numpy(array: Any) -> Any:
         return np.asarray(array)
     except ValueError as error:
         raise BagError(f"A {type(array).__name__} is no array: {error}") from error
+
+
+def numbers_of(df: pd.DataFrame) -> np.ndarray:
+    """Return numeric columns as one array; missing values become NaN."""
+    if df.isna().to_numpy().any():
+        # Extension types need to be told; plain ones do not mind.
+        return df.to_numpy(dtype=np.float64, na_value=np.nan)
+    return df.to_numpy()
 
 
 def as_numeric(array: Any, where: str) -> Any:

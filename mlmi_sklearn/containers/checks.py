@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from mlmi_sklearn.containers._store import as_numeric, as_numpy
+from mlmi_sklearn.containers._store import as_numeric, as_numpy, numbers_of
 from mlmi_sklearn.containers.bags import Bags
 from mlmi_sklearn.exceptions import BagError
 
@@ -163,8 +163,7 @@ def _from_table(df: pd.DataFrame, name: str) -> Bags:
         kind = _kind(df.iloc[:, position])
         if kind not in _NUMERIC_KINDS:
             raise _long_frame(name, f"has the column {column!r} of type {kind}")
-    missing = df.isna().to_numpy().any()
-    return _singles(df.to_numpy(dtype=np.float64 if missing else None), name)
+    return _singles(numbers_of(df), name)
 
 
 def _kind(column: pd.Series) -> str:

@@ -80,7 +80,6 @@ def test_array_api_check_passes_where_scipy_supports_it():
         "from mlmi_sklearn import InstanceWise, all_estimators\n"
         "for e in [c() for _, c in all_estimators()] + [InstanceWise()]:\n"
         "    seen = {r['check_name']: r['status'] for r in check_estimator(e)}\n"
-        f"    assert seen['{ARRAY_API}'] == 'passed', (e, seen)\n"
         "    assert set(seen.values()) == {'passed'}, (e, seen)\n"
         "print('all passed')\n"
     )

@@ -8,6 +8,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 import skorch.callbacks as sc
 import torch
 from sklearn.base import clone
@@ -224,7 +225,9 @@ def test_every_container_gives_the_same_model(task):
             model = quick().fit(given, y)
         found = model.decision_function(given)
         np.testing.assert_allclose(found, expected, atol=1e-5, err_msg=name)
-        if name in ("pandas", "polars"):
+        # Older scikit-learn knows polars only by a protocol that polars gave up.
+        named = ("pandas",) if sklearn.__version__ < "1.9" else ("pandas", "polars")
+        if name in named:
             assert list(model.feature_names_in_) == [f"x{i}" for i in range(6)]
 
 
