@@ -26,7 +26,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from .inputs import read_targets
 from .parts import resolve_part
-from .targets import Array, Encoded
+from .targets import Array, Encoded, require_task
 
 __all__ = ["ClassifierOutputs", "has_probabilities", "probabilities"]
 
@@ -172,6 +172,7 @@ class ClassifierOutputs(ClassifierMixin):
         return Encoded(labels.astype(float), y.shape[1], weight, None, attributes)
 
     def _link_of(self, criterion: Any, encoded: Encoded) -> str:
+        require_task(self.loss, "classification")
         link = getattr(criterion, "link", None)
         if link not in ("softmax", "sigmoid", "identity"):
             raise ValueError(

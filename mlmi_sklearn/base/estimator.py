@@ -23,7 +23,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import _check_sample_weight, check_consistent_length
+from sklearn.utils.validation import _check_sample_weight
 from skorch.helper import predefined_split
 from torch import nn
 
@@ -41,8 +41,15 @@ from .nested import NestedParams
 from .netbuild import build_module, make_callbacks, make_net, prediction_net
 from .parts import Part, Recipe, build_backbone, resolve_part
 from .plan import Plan, make_plan, split_rows
-from .state import load_weights, pack_history, rollback, unpack_history, weights_of
-from .targets import Encoded
+from .state import (
+    load_weights,
+    pack_history,
+    resume_optimizer,
+    rollback,
+    unpack_history,
+    weights_of,
+)
+from .targets import Encoded, drop_weightless
 
 __all__ = ["TorchEstimator"]
 
@@ -148,7 +155,9 @@ class TorchEstimator(NestedParams, CallbackSupportMixin, BaseEstimator):
             encode = encode or (self._encode_again if resume else self._encode)
             inputs, y, weight = self._read(X, y, sample_weight, resume)
             encoded = encode(y, weight)
-            plan = make_plan(self, self._input_dtype(inputs))
+            kept = getattr(torch, self._recipe.dtype) if resume else None
+            plan = make_plan(self, self._input_dtype(inputs), kept)
+            inputs, encoded = drop_weightless(inputs, encoded, plan.dtype_name)
             recipe = (
                 self._recipe if resume else self._make_recipe(inputs, encoded, plan)
             )
@@ -176,7 +185,11 @@ class TorchEstimator(NestedParams, CallbackSupportMixin, BaseEstimator):
         """Validate the data and drop rows of weight zero: they are not there."""
         inputs = self._read_inputs(X, reset=not resume)
         y = self._read_targets(y)
-        check_consistent_length(inputs, y)
+        if len(inputs) != len(y):
+            raise ValueError(
+                f"X and y have inconsistent numbers of samples: X has {len(inputs)}, "
+                f"but y has {len(y)}. Pass one target for each."
+            )
         weight = _read_weight(sample_weight, len(y))
         if weight is not None and not weight.all():
             keep = np.flatnonzero(weight)
@@ -212,9 +225,7 @@ class TorchEstimator(NestedParams, CallbackSupportMixin, BaseEstimator):
             batch_size=self._rows_per_batch(inputs),
         )
         if resume and epochs is not None:
-            # A copy, since load_state_dict takes over the tensors themselves.
-            state = copy.deepcopy(self.net_.optimizer_.state_dict())
-            net.optimizer_.load_state_dict(state)
+            resume_optimizer(net.optimizer_, self.net_.optimizer_)
         return net
 
     def _train(

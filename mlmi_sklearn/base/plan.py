@@ -40,7 +40,9 @@ class Plan:
         return str(self.dtype).removeprefix("torch.")
 
 
-def make_plan(estimator: Any, input_dtype: torch.dtype) -> Plan:
+def make_plan(
+    estimator: Any, input_dtype: torch.dtype, kept: torch.dtype | None = None
+) -> Plan:
     """Take the decisions for one fit.
 
     Parameters
@@ -49,6 +51,8 @@ def make_plan(estimator: Any, input_dtype: torch.dtype) -> Plan:
         Its ``device``, ``dtype``, ``precision`` and ``random_state`` are read.
     input_dtype : torch.dtype
         Type of the validated input.
+    kept : torch.dtype, optional
+        Type of the model that training continues from.
 
     Returns
     -------
@@ -57,7 +61,7 @@ def make_plan(estimator: Any, input_dtype: torch.dtype) -> Plan:
         estimator takes the same amount from a shared generator whatever its options.
     """
     device = resolve_device(estimator.device)
-    dtype = resolve_dtype(estimator.dtype, input_dtype, device)
+    dtype = kept or resolve_dtype(estimator.dtype, input_dtype, device)
     amp_dtype = resolve_precision(estimator.precision, dtype, device)
     seed = check_random_state(estimator.random_state).randint(2**31 - 1)
     seeds = np.random.SeedSequence(int(seed)).generate_state(4)
@@ -100,11 +104,16 @@ def split_rows(
     """
     options = {"n_splits": 1, "test_size": fraction, "random_state": seed}
     units = n if groups is None else len(np.unique(groups))
+    what = "sample" if groups is None else "group"
     if units < 2:
-        what = "sample" if groups is None else "group"
         raise ValueError(
             f"early_stopping=True needs at least two {what}s to set some aside, got "
             f"n_{what}s = {units}. Set early_stopping=False."
+        )
+    if np.ceil(fraction * units) >= units:
+        raise ValueError(
+            f"validation_fraction={fraction} of {units} {what}s leaves none to train "
+            f"on. Pass at most {(units - 1) / units:.3g}."
         )
     if groups is not None:
         splitter: Any = GroupShuffleSplit(**options)

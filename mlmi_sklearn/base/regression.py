@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .inputs import read_targets
 from .parts import resolve_part
-from .targets import Array, Encoded
+from .targets import Array, Encoded, require_task
 
 __all__ = ["RegressorOutputs"]
 
@@ -70,11 +70,12 @@ class RegressorOutputs(RegressorMixin):
         return Encoded(z, z.shape[1], weight, None, attributes)
 
     def _link_of(self, criterion: Any, encoded: Encoded) -> str:
+        require_task(self.loss, "regression")
         link = getattr(criterion, "link", None)
         if link != "identity":
             raise ValueError(
-                f"loss={self.loss!r} is not a regression loss (link={link!r}). Use one "
-                "of 'mse', 'huber', 'smooth-l1', 'quantile'."
+                f"loss={self.loss!r} has link={link!r}; a regression loss must have "
+                "the attribute link='identity', as 'mse' and 'huber' do."
             )
         return link
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,8 +12,16 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from torch.optim import Optimizer
 
-__all__ = ["load_weights", "pack_history", "rollback", "unpack_history", "weights_of"]
+__all__ = [
+    "load_weights",
+    "pack_history",
+    "resume_optimizer",
+    "rollback",
+    "unpack_history",
+    "weights_of",
+]
 
 # Left alone by a rollback: scikit-learn's callback machinery cleans up after itself.
 _NOT_OURS = ("_callback", "_skl_callbacks", "_parent_callback")
@@ -63,6 +72,24 @@ def load_weights(module: nn.Module, weights: dict[str, NDArray[Any]]) -> None:
     """Write arrays from :func:`weights_of` into a module of the same build."""
     state = {name: torch.from_numpy(np.array(a)) for name, a in weights.items()}
     module.load_state_dict(state)
+
+
+def resume_optimizer(new: Optimizer, old: Optimizer) -> None:
+    """Go on with the moments of an optimiser, but with the options of a new one.
+
+    Parameters
+    ----------
+    new : Optimizer
+        Has today's ``lr`` and ``weight_decay``. One of another type starts afresh.
+    old : Optimizer
+        Of a model with the same parameters; left as it is.
+    """
+    if type(new) is not type(old):
+        return
+    # A copy, since load_state_dict takes over the tensors themselves.
+    state = copy.deepcopy(old.state_dict())
+    state["param_groups"] = new.state_dict()["param_groups"]
+    new.load_state_dict(state)
 
 
 def pack_history(history: pd.DataFrame) -> dict[str, list[Any]]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Array", "Encoded"]
+from ..components import find_component, list_components
+from .parts import resolve_part
+
+__all__ = ["Array", "Encoded", "drop_weightless", "require_task"]
 
 Array = NDArray[Any]
 
@@ -35,3 +39,69 @@ class Encoded:
     weight: Array | None = None
     strata: Array | None = None
     attributes: dict[str, Any] = field(default_factory=dict)
+
+
+def drop_weightless(inputs: Any, encoded: Encoded, dtype: str) -> tuple[Any, Encoded]:
+    """Scale weights to at most one, and drop the rows that then weigh nothing.
+
+    A batch of nothing but such rows would have no mean loss.
+
+    Parameters
+    ----------
+    inputs : object
+        Validated inputs, indexed by rows.
+    encoded : Encoded
+        Their targets and weights.
+    dtype : str
+        Floating-point type of the training.
+
+    Returns
+    -------
+    inputs : object
+        The rows that count.
+    encoded : Encoded
+        Their targets and weights, of type ``dtype``.
+
+    Raises
+    ------
+    ValueError
+        If a weight is negative or none is above zero.
+    """
+    weight = encoded.weight
+    if weight is None:
+        return inputs, encoded
+    if weight.min() < 0 or not weight.max() > 0:
+        raise ValueError(
+            "class_weight must hold numbers of at least 0, and leave rows with a "
+            f"weight above 0; the weights of rows range from {weight.min()} to "
+            f"{weight.max()}."
+        )
+    weight = (weight / weight.max()).astype(dtype)
+    keep = np.flatnonzero(weight)
+    if len(keep) == len(weight):
+        return inputs, replace(encoded, weight=weight)
+    strata = None if encoded.strata is None else encoded.strata[keep]
+    kept = replace(encoded, y=encoded.y[keep], weight=weight[keep], strata=strata)
+    return inputs[keep], kept
+
+
+def require_task(loss: Any, task: str) -> None:
+    """Raise a ValueError if a registered loss says that it is for another task.
+
+    Parameters
+    ----------
+    loss : object
+        The parameter of the estimator.
+    task : {"classification", "regression"}
+        What the estimator does.
+    """
+    source = resolve_part("loss", loss).source
+    said = (
+        find_component("loss", source).tags.get("task")
+        if isinstance(source, str)
+        else None
+    )
+    if said is None or said == task or (not isinstance(said, str) and task in said):
+        return
+    names = [part.name for part in list_components("loss", builtin=True, task=task)]
+    raise ValueError(f"loss={loss!r} is not a {task} loss. Use one of {names}.")
