@@ -14,7 +14,6 @@ from sklearn.utils.validation import check_is_fitted
 from ..base import TorchEstimator
 from ..base.classification import has_probabilities, probabilities
 from ..containers import Bags
-from ..training.batches import TensorBatches
 from ..training.data import Targets, TrainingData
 from ..training.device import autocast
 
@@ -126,7 +125,7 @@ class InstanceOutputs(TorchEstimator):
         compute = getattr(net.module_.eval(), method)
         rows = self._rows(bags, getattr(torch, self._recipe.dtype))
         size = self._rows_per_prediction(bags)
-        batches = TensorBatches(TrainingData(rows, Targets(None)), size, device=device)
+        batches = net.batches_in_order(TrainingData(rows, Targets(None)), size)
         with torch.inference_mode(), autocast(device, net.amp_dtype):
             parts = [compute(batch).cpu() for batch, _ in batches]
         if net.amp_dtype is not None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
+from torch import nn
 
 from .data import Batch, TrainingData
 
-__all__ = ["GATHER_LIMIT", "TensorBatches", "batch_bounds"]
+__all__ = ["GATHER_LIMIT", "TensorBatches", "batch_bounds", "writes_to_input"]
 
 # Above this size a shuffled copy of the whole set is not worth its memory (or, for a
 # memory map, would read it all into memory): rows are then gathered batch by batch.
@@ -50,6 +51,26 @@ def batch_bounds(n: int, batch_size: int) -> list[tuple[int, int]]:
     return bounds
 
 
+def writes_to_input(module: nn.Module) -> bool:
+    """Whether a module may change its input in place.
+
+    Parameters
+    ----------
+    module : nn.Module
+        The model. What comes from elsewhere may do anything.
+
+    Examples
+    --------
+    >>> writes_to_input(nn.ReLU()), writes_to_input(nn.ReLU(inplace=True))
+    (False, True)
+    """
+    return any(
+        getattr(part, "inplace", False)
+        or type(part).__module__.partition(".")[0] not in ("torch", "mlmi_sklearn")
+        for part in module.modules()
+    )
+
+
 class TensorBatches:
     """Iterate over a :class:`TrainingData` in batches.
 
@@ -66,6 +87,9 @@ class TensorBatches:
         cannot change it.
     device : torch.device, optional
         Where batches are wanted, if the set lives elsewhere.
+    copy : bool, default=False
+        Whether batches may be written to. In order they are views of the set, which
+        may be the user's own array.
 
     Examples
     --------
@@ -83,12 +107,14 @@ class TensorBatches:
         shuffle: bool = False,
         generator: torch.Generator | None = None,
         device: torch.device | None = None,
+        copy: bool = False,
     ) -> None:
         self.data = data
         self.batch_size = batch_size
         self.shuffle = shuffle
         self.generator = generator
         self.device = device
+        self.copy = copy
         self.bounds = batch_bounds(len(data), batch_size)
 
     def __len__(self) -> int:
@@ -102,7 +128,11 @@ class TensorBatches:
 
     def _in_order(self) -> Iterator[Batch]:
         for start, stop in self.bounds:
-            yield self.data.narrow(start, stop)
+            if self.copy:
+                part = self.data.take(torch.arange(start, stop))
+                yield part.narrow(0, stop - start)
+            else:
+                yield self.data.narrow(start, stop)
 
     def _shuffled(self) -> Iterator[Batch]:
         order = torch.randperm(len(self.data), generator=self.generator)

@@ -18,9 +18,10 @@ from skorch.callbacks import Callback, EpochTimer
 from torch import Tensor
 
 from ..exceptions import TrainingDivergedError
-from .batches import TensorBatches
+from .batches import TensorBatches, writes_to_input
 from .data import Batch, Targets, TrainingData
 from .device import autocast
+from .interrupts import is_request_to_stop
 from .losslog import LossLog
 from .optim import Schedule
 from .snapshot import Snapshot
@@ -130,6 +131,7 @@ class LeanNet(NeuralNet):
             shuffle=training,
             generator=self.generator if training else None,
             device=torch.device(self.device),
+            copy=writes_to_input(self.module_),
         )
 
     # -- the loop -----------------------------------------------------------------
@@ -168,7 +170,7 @@ class LeanNet(NeuralNet):
         try:
             super().notify(method_name, **cb_kwargs)
         except KeyboardInterrupt as signal:
-            if method_name == "on_epoch_end":
+            if is_request_to_stop(signal):
                 raise StopTraining from signal
             raise
 
@@ -330,9 +332,14 @@ class LeanNet(NeuralNet):
             In full precision.
         """
         self._set_training(False)
-        batches = TensorBatches(data, batch_size, device=torch.device(self.device))
+        batches = self.batches_in_order(data, batch_size)
         with torch.inference_mode():
             return torch.cat([self.infer(x).cpu() for x, _ in batches])
+
+    def batches_in_order(self, data: TrainingData, batch_size: int) -> TensorBatches:
+        """Return batches for a prediction, on the device of the net."""
+        device, copy = torch.device(self.device), writes_to_input(self.module_)
+        return TensorBatches(data, batch_size, device=device, copy=copy)
 
     # -- bookkeeping ----------------------------------------------------------------
 
