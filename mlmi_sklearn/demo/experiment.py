@@ -9,16 +9,41 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.base import clone
 
-from ...content import Scores
-from ...session import progress
-from .methods import Method
+from .content import Scores
+from .session import progress
 
-__all__ = ["SECONDS", "Fold", "Outcome", "run_folds"]
+__all__ = ["SECONDS", "Fold", "Method", "Outcome", "run_folds"]
 
 SECONDS = "seconds_per_fit"
 
 Evaluation = Callable[[Any, Any, Any], Mapping[str, float]]
+
+
+@dataclass(frozen=True)
+class Method:
+    """A named estimator.
+
+    Parameters
+    ----------
+    name : str
+        Name for readers.
+    ours : bool
+        Whether it comes from this package, or is a baseline.
+    estimator : estimator
+        Not fitted.
+    """
+
+    name: str
+    ours: bool
+    estimator: Any
+
+    def build(self, seed: int) -> Any:
+        """Return a copy in which all that is random starts from a seed."""
+        model = clone(self.estimator)
+        random = [name for name in model.get_params() if name.endswith("random_state")]
+        return model.set_params(**dict.fromkeys(random, seed))
 
 
 @dataclass(frozen=True)

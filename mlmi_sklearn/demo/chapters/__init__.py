@@ -9,8 +9,9 @@ being there registers it. It defines two things:
     and a half on two cores, the full ones five minutes.
 ``write(settings)``
     Runs the experiments with one of those and returns a
-    :class:`~mlmi_sklearn.demo.content.Chapter`. Loops that take a while go through
-    :func:`~mlmi_sklearn.demo.session.progress`.
+    :class:`~mlmi_sklearn.demo.content.Chapter`. The module
+    ``experiment`` fits methods under a progress bar that heeds Ctrl-C, ``evidence``
+    makes sentences from scores, and ``pictures`` draws.
 """
 
 from __future__ import annotations

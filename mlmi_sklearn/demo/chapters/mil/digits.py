@@ -13,8 +13,8 @@ from ....datasets import make_digit_bags
 from ....metrics import hit_rate_at_k, instance_roc_auc
 from ...content import Figure, Metric, Section, Table
 from ...evidence import finding
+from ...experiment import SECONDS, Fold, run_folds
 from .bag_pictures import bag_panel
-from .experiment import SECONDS, Fold, run_folds
 from .methods import SIL, methods
 from .settings import Settings
 

@@ -5,12 +5,11 @@ Each is a scikit-learn estimator on bags, with ``decision_function`` and ``predi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, TunedThresholdClassifierCV
 from sklearn.pipeline import make_pipeline
@@ -19,36 +18,12 @@ from sklearn.svm import SVC
 
 from ....containers import Bags
 from ....mil import InstanceWise, MILClassifier
+from ...experiment import Method
 
-__all__ = ["INNER_FOLDS", "SIL", "Method", "SingleInstanceLogistic", "methods"]
+__all__ = ["INNER_FOLDS", "SIL", "SingleInstanceLogistic", "methods"]
 
 SIL = "SIL logistic regression"
 INNER_FOLDS = 5
-
-
-@dataclass(frozen=True)
-class Method:
-    """A named estimator.
-
-    Parameters
-    ----------
-    name : str
-        Name for readers.
-    ours : bool
-        Whether it comes from this package, or is a baseline.
-    estimator : estimator
-        Not fitted.
-    """
-
-    name: str
-    ours: bool
-    estimator: Any
-
-    def build(self, seed: int) -> Any:
-        """Return a copy in which all that is random starts from a seed."""
-        model = clone(self.estimator)
-        random = [name for name in model.get_params() if name.endswith("random_state")]
-        return model.set_params(**dict.fromkeys(random, seed))
 
 
 class SingleInstanceLogistic(ClassifierMixin, BaseEstimator):

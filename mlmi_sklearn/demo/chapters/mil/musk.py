@@ -10,8 +10,8 @@ from sklearn.model_selection import StratifiedKFold
 from ....datasets import load_musk1
 from ...content import Figure, Metric, Section, Table
 from ...evidence import finding
+from ...experiment import SECONDS, Fold, Outcome, run_folds
 from ...pictures import dots_panel, loss_panel
-from .experiment import SECONDS, Fold, Outcome, run_folds
 from .methods import INNER_FOLDS, SIL, methods
 from .settings import Settings
 
