@@ -50,6 +50,9 @@ def as_host_array(X: Any) -> Any:
     """Bring tensors to the host and lists to arrays; leave other containers alone."""
     if isinstance(X, Tensor):
         return X.detach().cpu().numpy()
+    if isinstance(X, np.ndarray) and not X.dtype.isnative:
+        # Or scikit-learn would not know its float64 and convert it to float32.
+        return X.astype(X.dtype.newbyteorder("="))
     if hasattr(X, "dtype") or hasattr(X, "columns"):
         return X
     if hasattr(X, "toarray"):  # sparse: left to scikit-learn's own error
