@@ -132,6 +132,6 @@ def _protocol(settings: Settings) -> tuple[str, ...]:
         "positive bags whose best scored image is a nine.",
         f"Nets train {settings.epochs} epochs with the defaults of MILClassifier. "
         "Pixels are used as they are, between 0 and 1. SIL as above.",
-        "The intervals are for new bags of these images; another hand's digits are "
-        "another question.",
+        "The intervals are for new bags of these images. The data do not say who wrote "
+        "what, so a hand that training never saw is another question.",
     )

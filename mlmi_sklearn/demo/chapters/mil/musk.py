@@ -103,8 +103,8 @@ def _protocol(settings: Settings) -> tuple[str, ...]:
         f"{settings.folds}-fold stratified cross-validation, shuffled, repeated "
         f"{settings.repeats}×; folds and methods have random_state {seeds}.",
         "Instances are standardised with the training folds' mean and deviation. "
-        f"Nets train {settings.epochs} epochs with the defaults of MILClassifier, on the "
-        "CPU. Nothing was tuned, chosen or stopped by looking at test folds.",
+        f"Nets train {settings.epochs} epochs with the defaults of MILClassifier, on "
+        "the CPU. Nothing was tuned, chosen or stopped by looking at test folds.",
         "SIL (single-instance learning): instances inherit the label of their bag, a "
         "bag scores the maximum. Its threshold is tuned for accuracy by an inner "
         f"{INNER_FOLDS}-fold cross-validation of the training bags, which counts in "
