@@ -216,6 +216,7 @@ class TorchEstimator(NestedParams, CallbackSupportMixin, BaseEstimator):
         module = build_module(self, recipe, plan.init_seed)
         if resume:
             module.load_state_dict(self.net_.module_.state_dict())
+        before = self.n_iter_ if resume and epochs is not None else 0
         net = make_net(
             self,
             module,
@@ -223,6 +224,8 @@ class TorchEstimator(NestedParams, CallbackSupportMixin, BaseEstimator):
             plan,
             epochs=self.max_epochs if epochs is None else epochs,
             batch_size=self._rows_per_batch(inputs),
+            epochs_before=before,
+            epochs_planned=self.max_epochs,
         )
         if resume and epochs is not None:
             resume_optimizer(net.optimizer_, self.net_.optimizer_)

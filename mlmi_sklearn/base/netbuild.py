@@ -39,6 +39,7 @@ def make_net(
     *,
     epochs: int,
     batch_size: int,
+    **progress: int,
 ) -> LeanNet:
     """Wrap a module into an initialised net that can be trained."""
     module.to(plan.device)
@@ -60,6 +61,7 @@ def make_net(
         callbacks=[],
         verbose=0,
         device=str(plan.device),
+        **progress,
         **{f"optimizer__{key}": value for key, value in options.items()},
     )
     return net.initialize()

@@ -78,11 +78,12 @@ def drop_weightless(inputs: Any, encoded: Encoded, dtype: str) -> tuple[Any, Enc
         )
     weight = (weight / weight.max()).astype(dtype)
     keep = np.flatnonzero(weight)
+    # Equal weights are none, also where they would be rounded.
+    left = None if (weight[keep] == 1).all() else weight[keep]
     if len(keep) == len(weight):
-        return inputs, replace(encoded, weight=weight)
+        return inputs, replace(encoded, weight=left)
     strata = None if encoded.strata is None else encoded.strata[keep]
-    kept = replace(encoded, y=encoded.y[keep], weight=weight[keep], strata=strata)
-    return inputs[keep], kept
+    return inputs[keep], replace(encoded, y=encoded.y[keep], weight=left, strata=strata)
 
 
 def require_task(loss: Any, task: str) -> None:

@@ -117,7 +117,9 @@ def _draw(
 ) -> np.ndarray:
     """Draw one bag; a positive one is a random bag that holds a positive image."""
     pool = np.concatenate([positives, negatives]) if label else negatives
-    bag = rng.choice(pool, size, replace=size > len(pool))
-    if label and not np.isin(bag, positives).any():
-        bag[rng.randint(size)] = rng.choice(positives)
-    return bag
+    while True:
+        bag = rng.choice(pool, size, replace=size > len(pool))
+        # Drawn again until it holds one, so that the number of positive images has
+        # the distribution of random bags.
+        if not label or np.isin(bag, positives).any():
+            return bag

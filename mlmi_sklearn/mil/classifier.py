@@ -67,6 +67,10 @@ class MILClassifier(
 
     .. math:: s_i = \max_j H(B(x_{ij})).
 
+    During the first 80 % of training (``pooling__anneal``) a smooth maximum that
+    sharpens step by step takes its place, since the maximum alone teaches one
+    instance a bag and often settles on the wrong ones; predictions are never smooth.
+
     Other poolings trade the assumption for smoother training; attention finds
     evidence *against* a class too, and can then call a bag positive for what it lacks.
 

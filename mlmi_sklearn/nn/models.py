@@ -94,6 +94,15 @@ class BagPredictor(nn.Module):
         self.out_features = width if self.pools_scores else int(pooling.out_features)
         self.head = _head(self.out_features, n_outputs)
 
+    def set_progress(self, share: float) -> None:
+        """Tell a pooling of scores how much of the training is done, from 0 to 1.
+
+        A pooling of features is not told: :class:`~.poolings.MaxPooling` gains nothing
+        from a smooth beginning there.
+        """
+        if self.pools_scores and hasattr(self.pooling, "set_progress"):
+            self.pooling.set_progress(share)
+
     def forward(self, bags: Ragged) -> Tensor:
         """Return raw scores of bags, of shape (B, n_outputs)."""
         features = self.backbone(bags.values)

@@ -3,7 +3,8 @@
 from .batches import TensorBatches, batch_bounds
 from .data import RaggedTensor, Targets, TensorRows, TrainingData
 from .device import resolve_device, resolve_dtype, resolve_precision
-from .net import LeanNet, StopTraining, weighted_mean
+from .losslog import weighted_mean
+from .net import LeanNet, StopTraining
 from .seeding import borrowed_generator, generator_on_cpu
 
 __all__ = [

@@ -1,11 +1,38 @@
-"""The losses of one epoch, left on the device until its end."""
+"""Weighted losses, and those of one epoch, left on the device until its end."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-__all__ = ["LossLog"]
+__all__ = ["LossLog", "weighted_mean"]
+
+
+def weighted_mean(losses: Tensor, weight: Tensor | None) -> Tensor:
+    """Average unreduced losses: sum(w * l) / sum(w).
+
+    With this average a row of weight 2 counts exactly like the row given twice.
+
+    Parameters
+    ----------
+    losses : Tensor of shape (n,)
+        One loss a row.
+    weight : Tensor of shape (n,) or None
+        Non-negative weights; None means equal ones.
+
+    Returns
+    -------
+    Tensor
+        A scalar.
+
+    Examples
+    --------
+    >>> weighted_mean(torch.tensor([1.0, 4.0]), torch.tensor([2.0, 1.0])).item()
+    2.0
+    """
+    if weight is None or losses.ndim == 0:
+        return losses.mean()
+    return torch.dot(losses, weight.to(losses.dtype)) / weight.sum()
 
 
 class LossLog:

@@ -22,45 +22,18 @@ from .batches import TensorBatches, writes_to_input
 from .data import Batch, Targets, TrainingData
 from .device import autocast
 from .interrupts import is_request_to_stop
-from .losslog import LossLog
+from .losslog import LossLog, weighted_mean
 from .optim import Schedule
 from .snapshot import Snapshot
 from .stepping import Stepper
 
-__all__ = ["LeanNet", "StopTraining", "weighted_mean"]
+__all__ = ["LeanNet", "StopTraining"]
 
 _BATCH_EVENTS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
 
 
 class StopTraining(Exception):
     """Raised by a callback to end training after the current epoch."""
-
-
-def weighted_mean(losses: Tensor, weight: Tensor | None) -> Tensor:
-    """Average unreduced losses: sum(w * l) / sum(w).
-
-    With this average a row of weight 2 counts exactly like the row given twice.
-
-    Parameters
-    ----------
-    losses : Tensor of shape (n,)
-        One loss a row.
-    weight : Tensor of shape (n,) or None
-        Non-negative weights; None means equal ones.
-
-    Returns
-    -------
-    Tensor
-        A scalar.
-
-    Examples
-    --------
-    >>> weighted_mean(torch.tensor([1.0, 4.0]), torch.tensor([2.0, 1.0])).item()
-    2.0
-    """
-    if weight is None or losses.ndim == 0:
-        return losses.mean()
-    return torch.dot(losses, weight.to(losses.dtype)) / weight.sum()
 
 
 class LeanNet(NeuralNet):
@@ -77,6 +50,9 @@ class LeanNet(NeuralNet):
         Source of the order of the batches.
     amp_dtype : torch.dtype, optional
         Type for automatic mixed precision; None for full precision.
+    epochs_before, epochs_planned : int, optional
+        Where this training stands in a longer one, such as a series of
+        ``partial_fit``; by default it is the whole.
 
     Attributes
     ----------
@@ -92,11 +68,15 @@ class LeanNet(NeuralNet):
         schedule: Schedule | None = None,
         generator: torch.Generator | None = None,
         amp_dtype: torch.dtype | None = None,
+        epochs_before: int = 0,
+        epochs_planned: int | None = None,
         **kwargs: Any,
     ) -> None:
         self.schedule = schedule
         self.generator = generator
         self.amp_dtype = amp_dtype
+        self.epochs_before = epochs_before
+        self.epochs_planned = epochs_planned
         super().__init__(module, criterion, *args, **kwargs)
 
     # -- skorch's construction points ---------------------------------------------
@@ -146,7 +126,9 @@ class LeanNet(NeuralNet):
         self.stepper_ = Stepper(self.optimizer_)
         groups = self.optimizer_.param_groups
         self.parameters_ = [p for group in groups for p in group["params"]]
-        self.total_epochs_ = self.max_epochs if epochs is None else epochs
+        self.tell_module_ = getattr(self.module_, "set_progress", None)
+        self.follows_progress_ = bool(self.tell_module_ or self.schedule)
+        self.total_epochs_ = self.epochs_planned or self.max_epochs
         half = self.amp_dtype == torch.float16
         self.scaler_ = torch.amp.GradScaler(self.device) if half else None
         self.snapshot_ = Snapshot(self.module_)
@@ -213,8 +195,8 @@ class LeanNet(NeuralNet):
 
     def _gradients(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Compute the gradients of one batch; return detached losses and output."""
-        if self.schedule is not None:
-            self._set_rates()
+        if self.follows_progress_:
+            self._tell_progress()
         for parameter in self.parameters_:
             parameter.grad = None
         losses, raw = self.batch_loss(batch)
@@ -343,10 +325,16 @@ class LeanNet(NeuralNet):
 
     # -- bookkeeping ----------------------------------------------------------------
 
-    def _set_rates(self) -> None:
-        assert self.schedule is not None
-        share = self.steps_done_ / (self.total_epochs_ * self.steps_in_epoch_)
-        factor = self.schedule(share)
+    def _tell_progress(self) -> None:
+        """Tell the module, if it asks, and the schedule how far training is."""
+        epochs = self.epochs_before + self.steps_done_ / self.steps_in_epoch_
+        share = min(epochs / self.total_epochs_, 1.0)
+        if self.tell_module_ is not None:
+            self.tell_module_(share)
+        if self.schedule is not None:
+            self._set_rates(self.schedule(share))
+
+    def _set_rates(self, factor: float) -> None:
         for group, rate in zip(
             self.optimizer_.param_groups, self.base_rates_, strict=True
         ):

@@ -31,10 +31,10 @@ def test_a_bag_is_positive_if_an_instance_is(make, split):
 
 @pytest.mark.parametrize("make", GENERATORS)
 def test_the_seed_decides_and_the_global_generator_is_left_alone(make):
-    np.random.seed(3)  # noqa: NPY002
-    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    np.random.seed(3)
+    before = np.random.get_state()[1].copy()
     first, y = make(n_bags=10, random_state=1)
-    assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
+    assert_array_equal(np.random.get_state()[1], before)
     again, y_again = make(n_bags=10, random_state=np.random.RandomState(1))
     other, _ = make(n_bags=10, random_state=2)
     assert first == again

@@ -7,7 +7,8 @@ from torch import nn
 from mlmi_sklearn.exceptions import TrainingDivergedError
 from mlmi_sklearn.nn.losses import CrossEntropy
 from mlmi_sklearn.training.data import Targets, TensorRows, TrainingData
-from mlmi_sklearn.training.net import LeanNet, StopTraining, weighted_mean
+from mlmi_sklearn.training.losslog import weighted_mean
+from mlmi_sklearn.training.net import LeanNet, StopTraining
 
 N, D, K = 65, 4, 3
 
@@ -120,6 +121,34 @@ def test_schedule_reaches_every_step(listen):
     trained = net(schedule=schedule, epochs=2, callbacks=callbacks).partial_fit(data())
     assert rates == pytest.approx([i / 8 for i in range(8)])
     assert trained.history[-1]["lr"] == pytest.approx(0.1 / 8)
+
+
+class Informed(nn.Linear):
+    """A module that wants to know how far training is."""
+
+    def __init__(self):
+        super().__init__(D, K)
+        self.told = []
+
+    def set_progress(self, share):
+        self.told.append(share)
+
+
+@pytest.mark.parametrize("listen", [False, True])
+def test_a_module_that_asks_is_told_the_progress(listen):
+    def train(epochs, before=0, planned=None):
+        torch.manual_seed(1)
+        module = Informed().double()
+        LeanNet(
+            module, CrossEntropy(), max_epochs=epochs, batch_size=16, verbose=0,
+            train_split=None, callbacks=[Listener()] if listen else [],
+            epochs_before=before, epochs_planned=planned,
+        ).initialize().partial_fit(data())  # fmt: skip
+        return module.told
+
+    assert train(2) == pytest.approx([i / 8 for i in range(8)])
+    assert train(1, before=1, planned=4) == pytest.approx([i / 16 for i in range(4, 8)])
+    assert train(1, before=9, planned=4) == [1.0] * 4
 
 
 class BlowUp(nn.Module):
