@@ -566,7 +566,8 @@ def test_the_first_bad_step_is_named_and_finite_weights_kept(
     def loss():
         return BreaksAt(call)
 
-    model = quick(loss=loss, max_epochs=9, batch_size=6, callbacks=callbacks)
+    params = {"batch_size": 6, "pooling": "mean"}
+    model = quick(loss=loss, max_epochs=9, callbacks=callbacks, **params)
     with pytest.raises(TrainingDivergedError) as caught:
         model.fit(X, Y)
     assert (caught.value.epoch, caught.value.step) == (epoch, step)
@@ -574,7 +575,7 @@ def test_the_first_bad_step_is_named_and_finite_weights_kept(
     assert model.n_iter_ == epoch - 1
     assert weights_are_finite(model)
     if epoch > 1:
-        short = quick(max_epochs=epoch - 1, batch_size=6).fit(X, Y)
+        short = quick(max_epochs=epoch - 1, **params).fit(X, Y)
         np.testing.assert_allclose(
             model.decision_function(X), short.decision_function(X), atol=1e-12
         )
