@@ -34,8 +34,8 @@ _SOURCES = (
     "https://doi.org/10.24432/C5ZK5B, CC BY 4.0; Dietterich, Lathrop and Lozano-Pérez, "
     "Artificial Intelligence 89 (1997) 31-71.",
     "Digits: Optical Recognition of Handwritten Digits, E. Alpaydin and C. Kaynak, UCI "
-    "Machine Learning Repository, https://archive.ics.uci.edu/dataset/80, CC BY 4.0, as it "
-    "comes with scikit-learn; bags after Ilse, Tomczak and Welling, ICML 2018.",
+    "Machine Learning Repository, https://archive.ics.uci.edu/dataset/80, CC BY 4.0, "
+    "as it comes with scikit-learn; bags after Ilse, Tomczak and Welling, ICML 2018.",
     "Intervals: corrected resampled t-test, Nadeau and Bengio, Machine Learning 52 "
     "(2003) 239-281.",
 )
