@@ -53,9 +53,7 @@ def in_turns(contenders: dict[str, Callable[[], object]], rounds: int) -> dict:
     return times
 
 
-def against(
-    times: dict, name: str, rival: str, units: int, goal: float | None
-) -> Row:
+def against(times: dict, name: str, rival: str, units: int, goal: float | None) -> Row:
     """Compare "ours" with a rival; a ratio above 1 means that ours is faster."""
     ratios = sorted(r / o for o, r in zip(times["ours"], times[rival], strict=True))
     ratio = median(ratios)

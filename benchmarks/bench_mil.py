@@ -35,6 +35,7 @@ CASES = [
     ("mild, 20-39 instances, batch 16", 400, 16, 1.5),
     ("wide, 5-968 instances, batch 1", 200, 1, 1 / 1.1),
     ("wide, 5-968 instances, batch 16", 200, 16, 5.0),
+    ("wide, 5-968 instances, batch 64", 200, 64, 5.0),
 ]
 
 
@@ -111,8 +112,8 @@ def check_agreement(bags, y):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=10)
     options = parser.parse_args()
     torch.set_num_threads(1)
     epochs, rows = options.epochs, []

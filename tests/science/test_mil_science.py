@@ -1,0 +1,83 @@
+"""What the default of MILClassifier achieves, on real and algorithmic data.
+
+Folds are stratified, scaling happens inside the fold, and nothing is chosen by looking
+at test data. The bounds are well below what was measured, to survive another machine;
+``make test-all ARGS="tests/science -s"`` prints the measured figures.
+"""
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import RepeatedStratifiedKFold, cross_validate
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from mlmi_sklearn import InstanceWise, MILClassifier
+from mlmi_sklearn.datasets import load_musk1, make_digit_bags, make_raff_holt_bags
+from mlmi_sklearn.metrics import instance_roc_auc
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    ("pooling", "accuracy", "auc"), [("max", 0.76, 0.87), ("attention", 0.84, 0.90)]
+)
+def test_musk1(pooling, accuracy, auc):
+    bags, y = load_musk1(return_X_y=True)
+    model = make_pipeline(
+        InstanceWise(StandardScaler()), MILClassifier(pooling=pooling, random_state=0)
+    )
+    folds = RepeatedStratifiedKFold(n_splits=10, n_repeats=3, random_state=0)
+    found = cross_validate(model, bags, y, cv=folds, scoring=["accuracy", "roc_auc"])
+    for name, bound in (("accuracy", accuracy), ("roc_auc", auc)):
+        scores = found[f"test_{name}"]
+        print(f"MUSK1, {pooling}, 3 x 10 folds: {name} ", end="")
+        print(f"{scores.mean():.3f} ± {scores.std():.3f}")
+        assert scores.mean() > bound
+
+
+@pytest.mark.parametrize(
+    ("n_bags", "bag_auc", "instance_auc"), [(50, 0.85, 0.93), (100, 0.94, 0.97)]
+)
+def test_digit_bags(n_bags, bag_auc, instance_auc):
+    of_bags, of_instances = [], []
+    for seed in range(4):
+        train, y_train = make_digit_bags(n_bags, random_state=seed)
+        test, y_test = make_digit_bags(200, split="test", random_state=seed)
+        model = MILClassifier(random_state=seed).fit(train, y_train)
+        of_bags.append(roc_auc_score(y_test, model.decision_function(test)))
+        scores = model.instance_scores(test)
+        of_instances.append(
+            instance_roc_auc(test.y_instances, scores, bags=test, within_positive=True)
+        )
+    for name, scores, bound in (
+        ("bag AUC", of_bags, bag_auc),
+        ("instance AUC in positive bags", of_instances, instance_auc),
+    ):
+        print(f"digits, {n_bags} bags, 4 seeds: {name} ", end="")
+        print(f"{np.mean(scores):.3f} ± {np.std(scores):.3f}")
+        assert np.mean(scores) > bound
+
+
+@pytest.mark.parametrize(
+    ("test", "bound"),
+    [("single-concept", 0.8), ("multi-concept", 0.72), ("false-frequency", 0.95)],
+)
+def test_the_default_keeps_the_standard_assumption(test, bound):
+    found = []
+    for seed in range(3):
+        train, y_train = make_raff_holt_bags(test, random_state=seed)
+        other, y_other = make_raff_holt_bags(test, split="test", random_state=seed + 9)
+        model = MILClassifier(random_state=seed, max_epochs=20).fit(train, y_train)
+        found.append(roc_auc_score(y_other, model.decision_function(other)))
+    print(f"Raff-Holt {test}, 3 seeds: AUC {np.mean(found):.3f} ± {np.std(found):.3f}")
+    assert np.mean(found) > bound
+
+
+def test_attention_does_not_keep_it():
+    train, y_train = make_raff_holt_bags("single-concept", random_state=0)
+    other, y_other = make_raff_holt_bags("single-concept", split="test", random_state=9)
+    model = MILClassifier(pooling="attention", max_epochs=20, random_state=0)
+    model.fit(train, y_train)
+    assert roc_auc_score(y_train, model.decision_function(train)) > 0.95
+    assert roc_auc_score(y_other, model.decision_function(other)) < 0.5
