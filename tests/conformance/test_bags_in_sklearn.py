@@ -5,7 +5,9 @@ Real bags (MUSK1) wherever a score is looked at; it must beat chance, about 0.51
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import config_context
 from sklearn.base import clone
@@ -38,7 +40,14 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import resample, shuffle
 
-from mlmi_sklearn import Bags, InstanceWise, MILClassifier, MLPBackbone
+from mlmi_sklearn import (
+    AttentionPooling,
+    Bags,
+    InstanceWise,
+    MaxPooling,
+    MILClassifier,
+    MLPBackbone,
+)
 from mlmi_sklearn.datasets import load_musk1
 
 CV = StratifiedKFold(3, shuffle=True, random_state=0)
@@ -114,15 +123,36 @@ def test_cross_val_score_and_predict(data):
     assert_array_equal(scores, by_hand)
 
 
-def test_scores_of_bags_and_lists_agree(musk):
+@pytest.mark.parametrize("pooling", ["max", "gated-attention"])
+def test_scores_do_not_depend_on_the_container(musk, pooling):
     X, y = musk
-    for pooling in ("max", "gated-attention"):
-        by_form = [
-            cross_val_score(model(pooling=pooling), given, y, cv=CV, scoring="roc_auc")
-            for given in (X, X.to_list(), np.asarray(X))
-        ]
-        assert_array_equal(by_form[0], by_form[1])
-        assert_array_equal(by_form[0], by_form[2])
+    estimator = model(pooling=pooling, max_epochs=3)
+    expected = cross_val_score(estimator, X, y, cv=CV, scoring="roc_auc")
+    bags = X.to_list()
+    index = np.arange(500, 592)
+    for given in (
+        bags,
+        np.asarray(X),
+        np.asarray(X)[:, 0],
+        pd.Series(bags, index=index),
+        pd.DataFrame({"bag": bags}, index=index),
+        [torch.from_numpy(np.array(bag)) for bag in bags],
+    ):
+        found = cross_val_score(estimator, given, y, cv=CV, scoring="roc_auc")
+        assert_array_equal(found, expected)
+
+
+def test_large_bags_reach_workers_as_memory_maps():
+    rng = np.random.default_rng(0)
+    lengths = np.full(60, 10)
+    y = np.arange(60) % 2
+    values = rng.normal(0.1 * np.repeat(y, lengths)[:, None], 1.0, (600, 300))
+    X = Bags(values, lengths)[rng.permutation(60)]
+    assert values.nbytes > 2**20  # joblib maps what is larger
+    for estimator in (classifier(max_epochs=2), model(max_epochs=2)):
+        alone = cross_val_score(estimator, X, y, cv=4, scoring="neg_log_loss")
+        found = cross_val_score(estimator, X, y, cv=4, scoring="neg_log_loss", n_jobs=2)
+        assert_array_equal(found, alone)
 
 
 def test_many_metrics_at_once(data):
@@ -207,6 +237,7 @@ GRID = [
     {
         "instancewise__transformer": [PCA(20), SelectKBest(k=30), None],
         "milclassifier__level": ["embedding"],
+        "milclassifier__pooling": [AttentionPooling(hidden=8), MaxPooling()],
     },
 ]
 
@@ -229,7 +260,7 @@ def assert_same_search(found, expected):
 
 
 def test_grid_search_finds_something(serial_search, musk):
-    assert len(serial_search.cv_results_["params"]) == 14
+    assert len(serial_search.cv_results_["params"]) == 17
     assert serial_search.best_score_ > 0.75
     assert np.isfinite(serial_search.cv_results_["mean_test_score"]).all()
     assert serial_search.score(*musk) > 0.75

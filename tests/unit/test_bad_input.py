@@ -153,7 +153,7 @@ DATA_CASES = {
     "numbers as y": Case("[Uu]nknown label type: continuous", y=np.linspace(0, 1, N)),
     "several outputs": Case(
         "y has several columns of more than two values.*indicator matrix",
-        y=np.column_stack([Y, np.arange(N)]),
+        y=np.column_stack([Y, np.arange(N) % 5]),
     ),
     "one class": Case(
         "y has one class only, .*needs at least two", y=np.zeros(N), cold_only=True

@@ -4,6 +4,7 @@ import pickle
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 import skorch.callbacks as sc
 import torch
@@ -91,6 +92,35 @@ def test_two_classes_of_any_kind(labels, make_bags, quick):
     positive = model.decision_function(X) > 0
     assert_array_equal(model.predict(X), model.classes_[positive.astype(int)])
     assert model.predict_instances(X, flat=True).dtype == model.classes_.dtype
+
+
+@pytest.mark.parametrize(
+    "container",
+    [
+        list,
+        tuple,
+        np.array,
+        torch.tensor,
+        lambda y: pd.Series(y, index=range(7, 37)),
+        lambda y: np.array(y, dtype=np.uint8),
+        lambda y: torch.tensor(y).float(),
+    ],
+)
+def test_containers_of_labels(container, bags, quick):
+    X, y = bags
+    expected = quick().fit(X, y).decision_function(X)
+    model = quick().fit(X, container(y.tolist()))
+    assert_array_equal(model.decision_function(X), expected)
+    assert model.score(X, y) == quick().fit(X, y).score(X, y)
+
+
+@pytest.mark.parametrize("dtype", ["category", "string", object, "str"])
+def test_labels_of_pandas(dtype, bags, quick):
+    X, y = bags
+    given = pd.Series(np.array(["well", "ill"])[y]).astype(dtype)
+    model = quick().fit(X, given)
+    assert model.classes_.tolist() == ["ill", "well"]
+    assert set(model.predict(X)) <= {"ill", "well"}
 
 
 def test_the_default_learns_the_standard_assumption():
