@@ -18,11 +18,11 @@ def table() -> str:
     lines = ["| work | rival | rival / ours | range |", "|---|---|---|---|"]
     for stem, title in TITLES.items():
         content = json.loads((ROOT / f"benchmarks/results/{stem}.json").read_text())
-        for row in content["rows"]:
-            lines.append(
-                f"| {title}: {row['name']} | {row['rival']} | {row['ratio']:.2f} "
-                f"| {row['low']:.2f}-{row['high']:.2f} |"
-            )
+        lines += [
+            f"| {title}: {row['name']} | {row['rival']} | {row['ratio']:.2f} "
+            f"| {row['low']:.2f}-{row['high']:.2f} |"
+            for row in content["rows"]
+        ]
     return "\n".join(lines)
 
 

@@ -270,7 +270,10 @@ class TorchEstimator(NestedParams, CallbackSupportMixin, BaseEstimator):
         if y.is_floating_point():
             y = y.to(plan.dtype)
         weight = encoded.weight
-        targets = Targets(y, None if weight is None else as_tensor(weight, plan.dtype))
+        targets = Targets(
+            y,
+            None if weight is None else as_tensor(weight, plan.dtype, "sample_weight"),
+        )
         whole = TrainingData(rows, targets)
         if fits_on(plan.device, rows.nbytes):
             whole = whole.to(plan.device)

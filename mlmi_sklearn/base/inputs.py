@@ -110,7 +110,9 @@ def read_targets(estimator: Any, y: Any, *, numeric: bool) -> NDArray[Any]:
     return y
 
 
-def as_tensor(X: NDArray[Any], dtype: torch.dtype | None = None) -> Tensor:
+def as_tensor(
+    X: NDArray[Any], dtype: torch.dtype | None = None, name: str = "X"
+) -> Tensor:
     """View an array as a tensor, copying only where PyTorch cannot view it.
 
     Parameters
@@ -119,18 +121,33 @@ def as_tensor(X: NDArray[Any], dtype: torch.dtype | None = None) -> Tensor:
         Any strides; may be read-only or memory-mapped. Never written to.
     dtype : torch.dtype, optional
         Type of the tensor.
+    name : str, default="X"
+        What to call the argument in an error message.
 
     Returns
     -------
     Tensor
         On the CPU.
+
+    Raises
+    ------
+    ValueError
+        If a number is too large for ``dtype``.
     """
     if any(stride < 0 for stride in X.strides) or not X.dtype.isnative:
         X = X.astype(X.dtype.newbyteorder("="), order="C")
     if not X.flags.writeable:
         X = np.asarray(_WritableView(X))
     tensor = torch.from_numpy(X)
-    return tensor if dtype is None else tensor.to(dtype)
+    if dtype is None or tensor.dtype == dtype:
+        return tensor
+    smaller = tensor.to(dtype)
+    if tensor.dtype == torch.float64 and not bool(torch.isfinite(smaller).all()):
+        raise ValueError(
+            f"{name} contains a value too large for float32. Scale it, or pass "
+            "dtype='float64' to the estimator."
+        )
+    return smaller
 
 
 class _WritableView:

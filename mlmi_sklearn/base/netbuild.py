@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from skorch.callbacks.scoring import ScoringBase
 from torch import nn
 
 from ..training.callbacks import BestWeights, EpochScore, ProgressBar, SklearnBridge
@@ -95,7 +96,7 @@ def make_callbacks(
     elif estimator.verbose:
         part = train.take(torch.arange(min(len(train), _SCORE_ROWS)))
         chosen.append(EpochScore("train_score", _scorer(estimator, part)))
-    chosen += copy.deepcopy(list(estimator.callbacks or []))
+    chosen += _own_callbacks(estimator)
     if estimator.verbose:
         chosen.append(ProgressBar(type(estimator).__name__))
     if bridge is not None:
@@ -103,6 +104,22 @@ def make_callbacks(
     if valid is not None:
         chosen.append(BestWeights(estimator.n_iter_no_change, estimator.tol))
     return chosen
+
+
+def _own_callbacks(estimator: Any) -> list[Any]:
+    """Copy the callbacks of the user; refuse those that need another kind of net."""
+    for item in estimator.callbacks or []:
+        callback = item[1] if isinstance(item, (tuple, list)) else item
+        scoring = getattr(callback, "scoring", None)
+        by_name = isinstance(scoring, str) or hasattr(scoring, "_score_func")
+        if isinstance(callback, ScoringBase) and by_name:
+            raise ValueError(
+                f"callbacks: {type(callback).__name__} with a scikit-learn scorer "
+                f"({scoring!r}) needs skorch's own classifier or regressor. Use "
+                "early_stopping=True, which records valid_score, or "
+                "set_callbacks(sklearn.callback.ScoringMonitor(scoring=...))."
+            )
+    return copy.deepcopy(list(estimator.callbacks or []))
 
 
 def _scorer(estimator: Any, data: TrainingData) -> Any:

@@ -145,7 +145,9 @@ def build_backbone(part: Part, input_shape: tuple[int, ...]) -> nn.Module:
             f"backbone must build an nn.Module, got {type(backbone).__name__}. A "
             "callable takes (input_shape, **params) and returns a module."
         )
-    if not isinstance(part.source, str):
+    known = isinstance(getattr(backbone, "out_features", None), int)
+    # A torch layer's attribute of that name need not be the width of its output.
+    if not (known and isinstance(part.source, str)):
         width = _probe_width(backbone, tuple(input_shape))
         backbone.out_features = width  # type: ignore[assignment]
     return backbone

@@ -155,6 +155,8 @@ def _from_table(df: pd.DataFrame, name: str) -> Bags:
     """Read a column of bags, or numeric rows as bags of one; refuse long frames."""
     if isinstance(df.index, pd.MultiIndex):
         raise _long_frame(name, f"has a MultiIndex {list(df.index.names)}")
+    if str(df.index.name).lower() in _BAG_COLUMNS:
+        raise _long_frame(name, f"has the index {df.index.name!r}")
     if df.shape[1] == 1 and len(df) and _is_bag(df.iat[0, 0]):
         return Bags.from_list(df.iloc[:, 0], name=name)
     for position, column in enumerate(df.columns):

@@ -329,6 +329,7 @@ def _shares(values: Tensor, pooled: Tensor, segments: Segments) -> Tensor:
     shares = hit.to(values.dtype)
     # As many hits as maxima: no ties, and nothing to divide. Asking costs an
     # accelerator more than the division.
-    if not hit.is_cpu or int(torch.count_nonzero(hit)) != pooled.numel():
+    counts = hit.is_cpu and not torch.compiler.is_compiling()
+    if not counts or int(torch.count_nonzero(hit)) != pooled.numel():
         shares *= segments.broadcast(segments.sum(shares).reciprocal())
     return shares if shares.ndim == 1 else shares.mean(1)

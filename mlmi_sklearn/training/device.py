@@ -42,7 +42,7 @@ def resolve_device(device: str) -> torch.device:
         return torch.device(_best_device())
     try:
         resolved = torch.device(device)
-        torch.empty(0, device=resolved)
+        torch.empty(1, device=resolved).item()  # also refuses "meta", which has no data
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(

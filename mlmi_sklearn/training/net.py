@@ -344,7 +344,7 @@ class LeanNet(NeuralNet):
         log = LossLog()
         for row in self.history[-1]["batches"]:
             if f"{prefix}_loss" in row:
-                loss = torch.tensor(row[f"{prefix}_loss"])
+                loss = torch.tensor(row[f"{prefix}_loss"], dtype=torch.float64)
                 log.add(loss, None, row[f"{prefix}_batch_size"])
         return log
 

@@ -16,7 +16,8 @@ from sklearn.datasets import load_iris, make_classification
 from sklearn.model_selection import cross_val_score
 from torch import nn
 
-from mlmi_sklearn import NetClassifier, NetRegressor
+from mlmi_sklearn import NetClassifier, NetRegressor, register_component
+from mlmi_sklearn.components import unregister_component
 from mlmi_sklearn.exceptions import FitInterruptedWarning, TrainingDivergedError
 
 
@@ -527,6 +528,53 @@ def test_a_callable_builds_the_backbone(task):
 def test_unusable_modules(task, backbone, message):
     with pytest.raises((ValueError, TypeError), match=message):
         quick(backbone=backbone).fit(*task)
+
+
+@pytest.mark.parametrize("kind", [sc.EpochScoring, sc.BatchScoring])
+@pytest.mark.parametrize("name", ["mine", None])
+def test_callbacks_that_need_another_net_are_refused(task, kind, name):
+    callback = kind("accuracy", on_train=True)
+    given = callback if name is None else (name, callback)
+    with pytest.raises(ValueError, match=r"callbacks: .*Scoring .*ScoringMonitor"):
+        quick(callbacks=[given]).fit(*task)
+
+
+def test_scoring_by_a_function_of_the_net_works(task):
+    class Score(sc.Callback):
+        def on_epoch_end(self, net, **kwargs):
+            net.history.record("norm", float(net.module_.head.weight.norm()))
+
+    model = quick(callbacks=[Score()]).fit(*task)
+    assert (model.history_["norm"] > 0).all()
+
+
+def test_a_registered_backbone_need_not_know_its_width(task):
+    def layers(input_shape):
+        return nn.Sequential(nn.Linear(input_shape[0], 3), nn.Tanh())
+
+    register_component("backbone", "seq", layers, summary="Layers.")
+    try:
+        model = quick(backbone="seq").fit(*task)
+        assert model.net_.module_.head.in_features == 3
+    finally:
+        unregister_component("backbone", "seq")
+
+
+def test_numbers_too_large_for_the_type_of_the_model(task):
+    model = quick(dtype="float32").fit(*task)
+    with pytest.raises(ValueError, match="too large for float32"):
+        model.predict(np.full((2, 6), 1e39))
+
+
+def test_large_losses_of_double_precision_are_not_divergence(task):
+    X, y = task[0].astype(float) * 1e60, task[1]
+    listener = sc.Callback()
+    listener_class = type("L", (sc.Callback,), {"on_batch_end": lambda *a, **k: None})
+    curves = [
+        quick(callbacks=[c], lr=1e-30, max_epochs=2).fit(X, y).loss_curve_
+        for c in (listener, listener_class())
+    ]
+    assert curves[0] == pytest.approx(curves[1])
 
 
 def test_callbacks_are_copied(task):

@@ -21,7 +21,7 @@ from mlmi_sklearn.training.optim import (
 CPU = torch.device("cpu")
 
 
-@pytest.mark.parametrize("name", ["cuda:99", "quantum", "xpu"])
+@pytest.mark.parametrize("name", ["cuda:99", "quantum", "xpu", "meta"])
 def test_a_device_that_is_not_there_names_those_that_are(name):
     with pytest.raises(ValueError, match=r"device='.*' is not available.*'cpu'"):
         resolve_device(name)
