@@ -542,7 +542,7 @@ def test_callbacks_that_need_another_net_are_refused(task, kind, name):
 def test_scoring_by_a_function_of_the_net_works(task):
     class Score(sc.Callback):
         def on_epoch_end(self, net, **kwargs):
-            net.history.record("norm", float(net.module_.head.weight.norm()))
+            net.history.record("norm", float(net.module_.head.weight.detach().norm()))
 
     model = quick(callbacks=[Score()]).fit(*task)
     assert (model.history_["norm"] > 0).all()
