@@ -16,7 +16,7 @@ from .base import (
 __all__ = ["NetClassifier", "NetRegressor"]
 
 
-@with_training_parameters(lr="1e-3", weight_decay="1e-4", max_epochs="100")
+@with_training_parameters(lr="3e-3", weight_decay="1e-4", max_epochs="100")
 class NetClassifier(ClassifierOutputs, TorchEstimator):
     """Classify vectors, images or volumes with a neural network.
 
@@ -88,7 +88,7 @@ class NetClassifier(ClassifierOutputs, TorchEstimator):
         *,
         loss: Any = "cross-entropy",
         optimizer: Any = "adamw",
-        lr: float = 1e-3,
+        lr: float = 3e-3,
         weight_decay: float = 1e-4,
         lr_schedule: Any = "constant",
         max_epochs: int = 100,
@@ -182,7 +182,7 @@ class NetClassifier(ClassifierOutputs, TorchEstimator):
 
 
 @with_training_parameters(
-    lr="1e-3", weight_decay="1e-4", max_epochs="100", classifier=False
+    lr="3e-3", weight_decay="1e-4", max_epochs="100", classifier=False
 )
 class NetRegressor(RegressorOutputs, TorchEstimator):
     """Predict numbers from vectors, images or volumes with a neural network.
@@ -238,7 +238,7 @@ class NetRegressor(RegressorOutputs, TorchEstimator):
         *,
         loss: Any = "mse",
         optimizer: Any = "adamw",
-        lr: float = 1e-3,
+        lr: float = 3e-3,
         weight_decay: float = 1e-4,
         lr_schedule: Any = "constant",
         max_epochs: int = 100,
