@@ -43,8 +43,8 @@ _HOME = {
     "register_component": "components",
     "show_versions": "_versions",
 }
-_MODULES = {"base", "components", "datasets", "exceptions", "inspection", "metrics"}
-_MODULES |= {"mil", "nn", "specs", "supervised", "testing", "training"}
+_MODULES = {"base", "components", "containers", "datasets", "exceptions", "metrics"}
+_MODULES |= {"mil", "nn", "specs", "supervised", "training"}
 _SPEC_SUFFIXES = ("Backbone", "Loss", "Pooling")
 
 __all__ = sorted([*_HOME, "__version__"])

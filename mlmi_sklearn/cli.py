@@ -190,7 +190,10 @@ def _components(options: argparse.Namespace) -> int:
         return 2
     if options.json:
         return write(as_json([_component_record(part) for part in parts]))
-    write(as_table(("KIND", "NAME", "FROM", "SUMMARY"), _component_rows(parts)))
+    if parts:
+        write(as_table(("KIND", "NAME", "FROM", "SUMMARY"), _component_rows(parts)))
+    else:
+        write(f"No {options.kind} is registered yet.")
     if any(info.error for info in infos):
         print("Some plugins need attention: mlmi-sklearn plugins", file=sys.stderr)
     return 0

@@ -61,6 +61,7 @@ class ComponentSpec(BaseEstimator):
     _required: ClassVar[Collection[str]] = ()
     # A factory with **kwargs decides itself what it knows.
     _open: ClassVar[bool] = False
+    _advice: ClassVar[str] = ""
 
     def __init__(self, /, **params: Any) -> None:
         self._require_known(params)
@@ -145,7 +146,7 @@ class ComponentSpec(BaseEstimator):
             hint = did_you_mean(unknown[0], known)
             raise ValueError(
                 f"Invalid parameter {unknown[0]!r} for {cls.kind} {cls.name!r}.{hint} "
-                f"Valid parameters are: {sorted(known)}."
+                f"Valid parameters are: {sorted(known)}.{cls._advice}"
             )
 
 
@@ -168,6 +169,7 @@ class AutoBackbone(ComponentSpec):
 
     kind = "backbone"
     name = "auto"
+    _advice = " Name the backbone (backbone='resnet', say) to set others of its own."
 
     @classmethod
     def _known(cls) -> Collection[str]:

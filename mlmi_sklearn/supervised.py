@@ -139,8 +139,8 @@ class NetClassifier(ClassifierOutputs, TorchEstimator):
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             Classes, or an indicator matrix of 0 and 1.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights. A row of weight 2 counts as the row given twice, one
-            of weight 0 as not given.
+            Non-negative weights. Within a batch, a row of weight 2 counts as the row
+            given twice; one of weight 0 counts as not given.
 
         Returns
         -------
@@ -287,8 +287,8 @@ class NetRegressor(RegressorOutputs, TorchEstimator):
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets, in any unit.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights. A row of weight 2 counts as the row given twice, one
-            of weight 0 as not given.
+            Non-negative weights. Within a batch, a row of weight 2 counts as the row
+            given twice; one of weight 0 counts as not given.
 
         Returns
         -------

@@ -49,7 +49,9 @@ TRAINING_PARAMETERS = cleandoc("""
         Automatic mixed precision. ``"auto"`` is full precision on a CPU, bfloat16 on
         GPUs that compute it at full rate.
     compile : bool, default=False
-        Whether to compile the module with ``torch.compile``.
+        Whether to compile the module with ``torch.compile``. That takes from seconds
+        to a minute at the first batch and needs a C++ compiler on a CPU; it pays for
+        large nets and long training.
     random_state : int, RandomState instance or None, default=None
         Seed of weights, batches and dropout. The same seed on the same machine gives
         identical results, whatever else uses PyTorch's global generator.

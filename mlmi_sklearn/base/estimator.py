@@ -39,7 +39,7 @@ from .constraints import TRAINING_CONSTRAINTS
 from .inputs import as_tensor, read_array, require_shape
 from .nested import NestedParams
 from .netbuild import build_module, make_callbacks, make_net, prediction_net
-from .parts import Part, Recipe, build_backbone, resolve_part
+from .parts import Part, Recipe, build_backbone, require_same_model, resolve_part
 from .plan import Plan, make_plan, split_rows
 from .state import (
     load_weights,
@@ -90,9 +90,12 @@ class TorchEstimator(NestedParams, CallbackSupportMixin, BaseEstimator):
 
     def _read_inputs(self, X: Any, *, reset: bool) -> Any:
         """Validate X; by default samples as one array."""
-        X = read_array(self, X, reset=reset)
-        if not reset:
-            require_shape(self, X, self._recipe.input_shape)
+        if reset:
+            return read_array(self, X, reset=True)
+        # Before scikit-learn's check, which would call the height of images features.
+        require_shape(self, X, self._recipe.input_shape)
+        X = read_array(self, X, reset=False)
+        require_shape(self, X, self._recipe.input_shape)
         return X
 
     def _sample_shape(self, inputs: Any) -> tuple[int, ...]:
@@ -119,6 +122,10 @@ class TorchEstimator(NestedParams, CallbackSupportMixin, BaseEstimator):
         """Return the number of rows in a batch of a prediction."""
         elements = int(np.prod(self._sample_shape(inputs))) or 1
         return max(_PREDICTION_ELEMENTS // elements, self._rows_per_batch(inputs))
+
+    def _advice_on_lengths(self, inputs: Any, n_targets: int) -> str:
+        """Say what to do when X and y have different lengths."""
+        return "Pass one target for each sample."
 
     def _options(self, encoded: Encoded) -> dict[str, Any]:
         """Return what else :meth:`_assemble` and the outputs need to know."""
@@ -158,9 +165,10 @@ class TorchEstimator(NestedParams, CallbackSupportMixin, BaseEstimator):
             kept = getattr(torch, self._recipe.dtype) if resume else None
             plan = make_plan(self, self._input_dtype(inputs), kept)
             inputs, encoded = drop_weightless(inputs, encoded, plan.dtype_name)
-            recipe = (
-                self._recipe if resume else self._make_recipe(inputs, encoded, plan)
-            )
+            recipe = self._make_recipe(inputs, encoded, plan)
+            if resume:
+                require_same_model(self, self._recipe, recipe)
+                recipe = self._recipe
             net = self._start_net(inputs, recipe, plan, resume, epochs)
             attributes = {
                 **encoded.attributes,
@@ -188,7 +196,7 @@ class TorchEstimator(NestedParams, CallbackSupportMixin, BaseEstimator):
         if len(inputs) != len(y):
             raise ValueError(
                 f"X and y have inconsistent numbers of samples: X has {len(inputs)}, "
-                f"but y has {len(y)}. Pass one target for each."
+                f"but y has {len(y)}. {self._advice_on_lengths(inputs, len(y))}"
             )
         weight = _read_weight(sample_weight, len(y))
         if weight is not None and not weight.all():
@@ -373,7 +381,7 @@ def _read_weight(sample_weight: Any, n: int) -> Array | None:
 def _history_frame(net: LeanNet) -> pd.DataFrame:
     """Return one row for each finished epoch."""
     rows = [
-        {k: v for k, v in row.items() if k != "batches" and not k.endswith("_count")}
+        {k: v for k, v in row.items() if not k.endswith(("batches", "_count", "_best"))}
         for row in net.history
     ]
     frame = pd.DataFrame(rows)

@@ -60,12 +60,17 @@ def as_host_array(X: Any) -> Any:
     return np.asarray(X)
 
 
-def require_shape(estimator: Any, X: NDArray[Any], shape: tuple[int, ...]) -> None:
-    """Raise a ValueError unless every sample has the shape seen in ``fit``."""
-    if X.shape[1:] == tuple(shape):
+def require_shape(estimator: Any, X: Any, shape: tuple[int, ...]) -> None:
+    """Raise a ValueError unless samples have the shape seen in ``fit``.
+
+    Vectors are left to scikit-learn, which checks their number of features.
+    """
+    found = tuple(getattr(X, "shape", ()))
+    both_vectors = len(shape) == 1 and len(found) == 2
+    if len(found) < 2 or both_vectors or found[1:] == tuple(shape):
         return
     raise ValueError(
-        f"X has samples of shape {X.shape[1:]}, but {type(estimator).__name__} was "
+        f"X has samples of shape {found[1:]}, but {type(estimator).__name__} was "
         f"fitted on samples of shape {tuple(shape)}. Pass samples of that shape."
     )
 
@@ -97,8 +102,20 @@ def read_targets(estimator: Any, y: Any, *, numeric: bool) -> NDArray[Any]:
             f"This {type(estimator).__name__} estimator requires y to be passed, but "
             "the target y is None."
         )
+    try:
+        y = as_host_array(y)
+    except ValueError as error:
+        raise ValueError(
+            f"y is a nested list of unequal lengths; {type(estimator).__name__} takes "
+            "one target for each sample (for bags: one label for each bag)."
+        ) from error
+    if np.ndim(y) > 2:
+        raise ValueError(
+            f"y has shape {np.shape(y)}; {type(estimator).__name__} takes one target a "
+            "sample, or one row of targets. Masks and maps are not supported as y."
+        )
     y = check_array(
-        as_host_array(y),
+        y,
         ensure_2d=False,
         dtype="numeric" if numeric else None,
         ensure_min_samples=0,

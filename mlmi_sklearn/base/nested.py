@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from ..components import did_you_mean
 from ..specs import ComponentSpec, as_spec
 
 __all__ = ["NestedParams"]
@@ -36,6 +37,7 @@ class NestedParams:
         ValueError
             If a parameter does not exist; close matches are named.
         """
+        self._require_known([key.partition("__")[0] for key in params])
         plain = {k: v for k, v in params.items() if "__" not in k}
         nested = {k: v for k, v in params.items() if "__" in k}
         super().set_params(**plain)  # type: ignore[misc]
@@ -43,6 +45,17 @@ class NestedParams:
             owner = key.partition("__")[0]
             self._promote(owner)
         return super().set_params(**nested)  # type: ignore[misc]
+
+    def _require_known(self, names: list[str]) -> None:
+        """Raise a ValueError with close matches for a name that does not exist."""
+        known = self.get_params(deep=False)  # type: ignore[attr-defined]
+        for name in names:
+            if name not in known:
+                raise ValueError(
+                    f"Invalid parameter {name!r} for estimator "
+                    f"{type(self).__name__}.{did_you_mean(name, known)} Valid "
+                    f"parameters are: {sorted(known)}."
+                )
 
     def _promote(self, owner: str) -> None:
         """Replace the name of a component by a spec of its own."""

@@ -13,7 +13,7 @@ from torch import nn
 from ..components import find_component
 from ..specs import AutoBackbone, ComponentSpec, as_spec
 
-__all__ = ["Part", "Recipe", "build_backbone", "resolve_part"]
+__all__ = ["Part", "Recipe", "build_backbone", "require_same_model", "resolve_part"]
 
 
 @dataclass(frozen=True)
@@ -114,6 +114,32 @@ def resolve_part(
         f"{kind} must be a registered name, a spec, a callable or an nn.Module, got "
         f"{type(value).__name__}."
     )
+
+
+def require_same_model(estimator: Any, fitted: Recipe, wanted: Recipe) -> None:
+    """Raise a ValueError if training cannot go on because the model changed.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        Named in the message.
+    fitted, wanted : Recipe
+        Of the present weights, and of the present parameters.
+    """
+    changed = [n for n, part in wanted.parts.items() if part != fitted.parts[n]]
+    changed += [k for k, v in wanted.options.items() if v != fitted.options[k]]
+    if wanted.input_shape != fitted.input_shape:
+        raise ValueError(
+            f"X has samples of shape {wanted.input_shape}, but "
+            f"{type(estimator).__name__} was fitted on samples of shape "
+            f"{fitted.input_shape}. Pass samples of that shape."
+        )
+    if changed:
+        raise ValueError(
+            f"{', '.join(changed)} changed since {type(estimator).__name__} was "
+            "fitted, so training cannot go on from its weights. Set it back, or begin "
+            "anew: warm_start=False, or a clone instead of another partial_fit."
+        )
 
 
 def build_backbone(part: Part, input_shape: tuple[int, ...]) -> nn.Module:

@@ -42,7 +42,7 @@ class Encoded:
 
 
 def drop_weightless(inputs: Any, encoded: Encoded, dtype: str) -> tuple[Any, Encoded]:
-    """Scale weights to at most one, and drop the rows that then weigh nothing.
+    """Bring weights into the type of the training; drop rows that then weigh nothing.
 
     A batch of nothing but such rows would have no mean loss.
 
@@ -76,10 +76,12 @@ def drop_weightless(inputs: Any, encoded: Encoded, dtype: str) -> tuple[Any, Enc
             f"weight above 0; the weights of rows range from {weight.min()} to "
             f"{weight.max()}."
         )
-    weight = (weight / weight.max()).astype(dtype)
+    if not 1e-6 < weight.max() < 1e6:  # float32 must hold them
+        weight = weight / weight.max()
+    weight = weight.astype(dtype)
     keep = np.flatnonzero(weight)
     # Equal weights are none, also where they would be rounded.
-    left = None if (weight[keep] == 1).all() else weight[keep]
+    left = None if (weight[keep] == weight[keep[0]]).all() else weight[keep]
     if len(keep) == len(weight):
         return inputs, replace(encoded, weight=left)
     strata = None if encoded.strata is None else encoded.strata[keep]

@@ -101,7 +101,7 @@ def from_frame(
 def _with_bag_column(df: pd.DataFrame, bag: str) -> pd.DataFrame:
     """Check the frame and move an index level that names the bags into a column."""
     if not isinstance(df, pd.DataFrame):
-        raise BagError(f"df must be a pandas DataFrame, got {type(df).__name__}.")
+        df = _as_pandas(df)
     if bag not in df.columns and bag in df.index.names:
         df = df.reset_index(level=bag)
     repeated = df.columns[df.columns.duplicated()].tolist()
@@ -129,6 +129,18 @@ def _bag_codes(df: pd.DataFrame, bag: str) -> tuple[np.ndarray, np.ndarray]:
             f"Column {bag!r} has no bag name in row {row}: drop or fill such rows."
         )
     return codes, np.asarray(ids)
+
+
+def _as_pandas(df: Any) -> pd.DataFrame:
+    """Turn the frame of another library, such as polars, into one of pandas."""
+    if isinstance(df, pd.Series) or not (
+        hasattr(df, "columns") and hasattr(df, "to_numpy")
+    ):
+        raise BagError(
+            f"df must be a data frame with one row per instance, got "
+            f"{type(df).__name__}. For a list of arrays use Bags.from_list."
+        )
+    return pd.DataFrame({name: df[name].to_numpy() for name in df.columns})
 
 
 def _numbers(df: pd.DataFrame, names: list[str]) -> np.ndarray:

@@ -38,7 +38,10 @@ def as_numpy(array: Any) -> Any:
     try:
         return np.asarray(array)
     except ValueError as error:
-        raise BagError(f"A {type(array).__name__} is no array: {error}") from error
+        raise BagError(
+            f"A {type(array).__name__} is no array: {error}. For a list with one array "
+            "for each bag use Bags.from_list."
+        ) from error
 
 
 def numbers_of(df: pd.DataFrame) -> np.ndarray:

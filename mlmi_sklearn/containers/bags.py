@@ -100,7 +100,7 @@ class Bags(BagAttributes):
     def __init__(
         self,
         values: Any,
-        lengths: Any,
+        lengths: Any = None,
         *,
         bag_ids: Any = None,
         groups: Any = None,
@@ -108,6 +108,11 @@ class Bags(BagAttributes):
         y_instances: Any = None,
         feature_names: Any = None,
     ) -> None:
+        if lengths is None:
+            raise BagError(
+                "lengths is missing: pass the number of instances of each bag, or use "
+                "Bags.from_list for a list of arrays."
+            )
         self._store = _store.as_store(values, "values")
         self._lengths = _fields.bag_lengths(lengths, self._store.shape[0])
         self._starts = self._lengths.cumsum() - self._lengths

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import partial
 from numbers import Integral
 from typing import Any, ClassVar
@@ -27,7 +28,7 @@ from ..base.inputs import as_tensor, require_shape
 from ..containers import Bags
 from ..nn.models import BagPredictor
 from ..training.data import RaggedTensor
-from .inputs import read_bags
+from .inputs import holds_bags, read_bags
 from .instances import InstanceOutputs
 from .parts import build_pooling
 
@@ -284,9 +285,20 @@ class MILClassifier(
     # -- stages of the template -------------------------------------------------------
 
     def _read_inputs(self, X: Any, *, reset: bool) -> Bags:
+        groups_rows = holds_bags(X)
         bags = read_bags(self, X, reset=reset)
-        if not reset:
-            require_shape(self, bags.values, self._recipe.input_shape)
+        if reset:
+            self._saw_bags = groups_rows
+            return bags
+        require_shape(self, bags.values, self._recipe.input_shape)
+        if self._saw_bags and not groups_rows:
+            warnings.warn(
+                f"X is a table, so each of its {len(bags)} rows is read as a bag of "
+                "one instance, but the model was fitted on bags. For a single bag pass "
+                "[X]; for instances use predict_instances.",
+                UserWarning,
+                stacklevel=4,
+            )
         return bags
 
     def _sample_shape(self, inputs: Bags) -> tuple[int, ...]:
@@ -320,6 +332,19 @@ class MILClassifier(
             recipe.n_outputs,
             recipe.options["level"],
         )
+
+    def _advice_on_lengths(self, inputs: Bags, n_targets: int) -> str:
+        if n_targets == inputs.n_instances > len(inputs):
+            return (
+                "y has one entry for each instance; pass one for each bag, and labels "
+                "of instances as Bags(..., y_instances=...)."
+            )
+        if inputs.n_instances == len(inputs):
+            return (
+                "The rows of a 2-D array are bags of one instance; to group rows, pass "
+                "Bags(X, lengths=...) or Bags.from_frame(df, bag=..., y=...)."
+            )
+        return "Pass one label for each bag."
 
     def _options(self, encoded: Any) -> dict[str, Any]:
         return {"level": self.level}

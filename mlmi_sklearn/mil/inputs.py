@@ -75,6 +75,12 @@ def read_bags(estimator: Any, X: Any, *, reset: bool) -> Bags:
         rows = read_array(estimator, X, reset=reset)
         return Bags(rows, np.ones(len(rows), dtype=np.int64))
     bags = check_bags(X)
+    if bags.is_sparse:
+        raise TypeError(
+            f"X holds sparse instances, but {type(estimator).__name__} needs dense "
+            "ones: pass X.with_values(X.values.toarray()), or reduce them first with "
+            "InstanceWise(TruncatedSVD(100))."
+        )
     try:
         values = read_array(estimator, named_instances(bags), reset=reset)
     except ValueError as error:

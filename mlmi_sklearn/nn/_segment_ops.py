@@ -10,6 +10,8 @@ by measurement (one CPU thread), and nowhere else:
 * maxima of a few columns: ``segment_reduce``. It walks wide rows with a stride, which
   makes it four to ten times slower than ``scatter_reduce`` from about eight columns on;
   but the gradient of ``scatter_reduce`` is slower still, hence a gradient of our own;
+* weighted sums of few segments: one matrix product with the weights laid out by
+  segment. That multiplies many zeros, and is still the fastest up to a few dozen;
 * weighted sums of large matrices: ``embedding_bag``, which never stores the weighted
   rows. Its own gradient sorts the indices it was given; ours does not.
 
@@ -29,6 +31,7 @@ __all__ = ["segment_broadcast", "segment_max", "segment_sum", "segment_weighted_
 # Below these sizes an operation costs its overhead, and native ones have less of it.
 _NARROW = 4
 _FEW = 1 << 15
+_FEW_SEGMENTS = 24
 _MANY = 1 << 18
 
 
@@ -61,11 +64,21 @@ def segment_weighted_sum(
     values: Tensor, weights: Tensor, index: Tensor, lengths: Tensor
 ) -> Tensor:
     """Add up the members of each segment, each row times its weight."""
+    on_cpu = values.device.type == "cpu"
+    if on_cpu and values.ndim == 2 and lengths.shape[0] <= _FEW_SEGMENTS:
+        return _block_weights(weights, index, lengths.shape[0]) @ values
     large = values.ndim == 2 and values.numel() >= _MANY
-    if large and values.device.type == "cpu" and values.dtype == torch.float32:
+    if large and on_cpu and values.dtype == torch.float32:
         return _WeightedSum.apply(values, weights, index, lengths)
     scale = weights.reshape(-1, *[1] * (values.ndim - 1))
     return segment_sum(values * scale, index, lengths)
+
+
+def _block_weights(weights: Tensor, index: Tensor, n_segments: int) -> Tensor:
+    """Return a matrix (B, N) that holds each weight in the row of its segment."""
+    places = torch.arange(index.shape[0], device=index.device)
+    blank = weights.new_zeros(n_segments, index.shape[0])
+    return blank.index_put((index, places), weights)
 
 
 class _Max(Function):

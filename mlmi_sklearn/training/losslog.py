@@ -55,6 +55,16 @@ class LossLog:
         self._weights: list[Tensor] = []
         self._sizes: list[int] = []
 
+    @classmethod
+    def of_batches(cls, rows: list[dict[str, float]], prefix: str) -> LossLog:
+        """Collect what skorch recorded batch by batch in its history."""
+        log = cls()
+        for row in rows:
+            if f"{prefix}_loss" in row:
+                loss = torch.tensor(row[f"{prefix}_loss"], dtype=torch.float64)
+                log.add(loss, None, int(row[f"{prefix}_batch_size"]))
+        return log
+
     def add(self, losses: Tensor, weight: Tensor | None, size: int) -> None:
         """Note one batch.
 

@@ -18,8 +18,9 @@ from skorch.callbacks import Callback, EpochTimer
 from torch import Tensor
 
 from ..exceptions import TrainingDivergedError
+from ..nn.norms import WeightedNorm, row_weights
 from .batches import TensorBatches, writes_to_input
-from .data import Batch, Targets, TrainingData
+from .data import Batch, RaggedTensor, Targets, TrainingData
 from .device import autocast
 from .interrupts import is_request_to_stop
 from .losslog import LossLog, weighted_mean
@@ -126,6 +127,10 @@ class LeanNet(NeuralNet):
         self.stepper_ = Stepper(self.optimizer_)
         groups = self.optimizer_.param_groups
         self.parameters_ = [p for group in groups for p in group["params"]]
+        parts = self.module_.modules()
+        self.weighted_norms_ = [
+            part for part in parts if isinstance(part, WeightedNorm)
+        ]
         self.tell_module_ = getattr(self.module_, "set_progress", None)
         self.follows_progress_ = bool(self.tell_module_ or self.schedule)
         self.total_epochs_ = self.epochs_planned or self.max_epochs
@@ -165,12 +170,17 @@ class LeanNet(NeuralNet):
         if training:
             self.epoch_is_fresh_ = True
             self.steps_in_epoch_ = len(iterator)
-        if kwargs or self._has_batch_listeners():
+        notified = bool(kwargs) or self._has_batch_listeners()
+        if notified:
             super().run_single_epoch(iterator, training, prefix, step_fn, **kwargs)
-            log = self._recorded_losses(prefix)
+            log = LossLog.of_batches(self.history[-1]["batches"], prefix)
         else:
             log = self._train_epoch(iterator) if training else self._validate(iterator)
-        self._record_epoch(prefix, log)
+        mean = self._record_epoch(prefix, log)
+        if not notified:
+            # One row stands for the batches, as skorch's checkpoints look for one.
+            self.history.new_batch()
+            self.history.record_batch(f"{prefix}_loss", mean)
 
     def _train_epoch(self, iterator: Any) -> LossLog:
         self._set_training(True)
@@ -251,8 +261,18 @@ class LeanNet(NeuralNet):
             Output of the module.
         """
         inputs, targets = batch
-        raw = self.infer(inputs)
+        if targets.weight is not None and self.weighted_norms_:
+            raw = self._infer_weighted(inputs, targets.weight)
+        else:
+            raw = self.infer(inputs)
         return self.criterion_(raw, targets.y), raw
+
+    def _infer_weighted(self, inputs: Any, weight: Tensor) -> Tensor:
+        """Run the module with the weights of the batch in its normalisations."""
+        if isinstance(inputs, RaggedTensor):  # they see instances, not bags
+            weight = inputs.segments.broadcast(weight)
+        with row_weights(self.weighted_norms_, weight):
+            return self.infer(inputs)
 
     # -- skorch's path, when a callback listens to batches --------------------------
 
@@ -340,21 +360,17 @@ class LeanNet(NeuralNet):
         ):
             group["lr"] = rate * factor
 
-    def _recorded_losses(self, prefix: str) -> LossLog:
-        log = LossLog()
-        for row in self.history[-1]["batches"]:
-            if f"{prefix}_loss" in row:
-                loss = torch.tensor(row[f"{prefix}_loss"], dtype=torch.float64)
-                log.add(loss, None, row[f"{prefix}_batch_size"])
-        return log
-
-    def _record_epoch(self, prefix: str, log: LossLog) -> None:
+    def _record_epoch(self, prefix: str, log: LossLog) -> float:
         mean = log.mean()
         if prefix == "train":
             if not math.isfinite(mean):
                 self._diverged(log.first_bad_step())
             self.history.record("lr", self.optimizer_.param_groups[0]["lr"])
-        self.history.record(f"{prefix}_loss", mean)
+        name = f"{prefix}_loss"
+        earlier = [row[name] for row in self.history[:-1]]
+        self.history.record(name, mean)
+        self.history.record(f"{name}_best", mean < min(earlier, default=math.inf))
+        return mean
 
     def _diverged(self, step: int) -> None:
         self.snapshot_.restore()

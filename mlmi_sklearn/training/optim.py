@@ -98,7 +98,7 @@ def resolve_optimizer(optimizer: object) -> Callable[..., optim.Optimizer]:
     'AdamW'
     """
     if isinstance(optimizer, str):
-        return _lookup("optimizer", optimizer, OPTIMIZERS)
+        return _lookup("optimizer", optimizer.lower(), OPTIMIZERS)
     if callable(optimizer):
         return optimizer
     raise TypeError(

@@ -135,7 +135,7 @@ DATA_CASES = {
         error=BagError,
     ),
     "sparse bags": Case(
-        "Sparse data was passed for X.*toarray",
+        "X holds sparse instances.*toarray",
         X=Bags(sparse.csr_array(ROWS), X.lengths),
         error=TypeError,
     ),

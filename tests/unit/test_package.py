@@ -43,6 +43,11 @@ def test_every_name_exists():
     assert set(mlmi_sklearn.__all__) <= set(dir(mlmi_sklearn))
 
 
+def test_everything_that_dir_lists_is_there():
+    names = {name for name, _ in inspect.getmembers(mlmi_sklearn)}
+    assert set(dir(mlmi_sklearn)) <= names | {"__annotations__"}
+
+
 def test_submodules_are_attributes():
     code = "import mlmi_sklearn; mlmi_sklearn.datasets.load_musk1()"
     assert "mlmi_sklearn.datasets" in loaded_by(code)

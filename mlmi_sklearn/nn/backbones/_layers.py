@@ -7,6 +7,7 @@ import math
 from torch import Tensor, nn
 
 from .._checks import check_choice, check_interval
+from ..norms import BatchNorm1d, BatchNorm2d, BatchNorm3d
 
 __all__ = [
     "GlobalAverage",
@@ -34,9 +35,9 @@ _ACTIVATIONS: dict[str, type[nn.Module]] = {
 # By the number of axes of the grid.
 _CONVS: dict[int, type[nn.Conv2d] | type[nn.Conv3d]] = {2: nn.Conv2d, 3: nn.Conv3d}
 _BATCH_NORMS: dict[int, type[nn.Module]] = {
-    0: nn.BatchNorm1d,
-    2: nn.BatchNorm2d,
-    3: nn.BatchNorm3d,
+    0: BatchNorm1d,
+    2: BatchNorm2d,
+    3: BatchNorm3d,
 }
 _POOLS: dict[int, type[nn.MaxPool2d] | type[nn.MaxPool3d]] = {
     2: nn.MaxPool2d,

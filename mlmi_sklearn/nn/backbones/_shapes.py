@@ -58,6 +58,12 @@ def check_grid(
     if len(shape) not in (axes, axes + 1):
         raise _unsuited(backbone, what, shape)
     size = shape[-axes:]
+    if len(shape) == axes + 1 and shape[-1] <= 4 < min(shape[:-1]):
+        order = (0, axes + 1, *range(1, axes + 1))
+        raise ValueError(
+            f"backbone {backbone!r} takes {plural} with the channels first, got input "
+            f"of shape {shape}, which has them last; pass X.transpose{order}."
+        )
     if min(size) < smallest:
         least, given = " x ".join([str(smallest)] * axes), " x ".join(map(str, size))
         raise ValueError(

@@ -29,9 +29,9 @@ class ConvNet(nn.Sequential):
         Channels of each block; the last is `out_features`.
     activation : str, default="relu"
         As in :class:`MLP`.
-    norm : {"group", "batch", "none"}, default="group"
-        Normalisation. That by groups (of up to 8) looks at one image at a time, so
-        batches of any size, and weighted examples, give what they should.
+    norm : {"batch", "group", "none"}, default="batch"
+        Normalisation. That by groups (of up to 8) looks at one image at a time, and so
+        takes away its brightness and contrast, which often carry meaning in medicine.
     dropout : float, default=0.0
         Rate in [0, 1) at which features of the result are dropped.
 
@@ -63,7 +63,7 @@ class ConvNet(nn.Sequential):
         input_shape: Sequence[int],
         channels: Sequence[int] | int = (16, 32, 64),
         activation: str = "relu",
-        norm: str = "group",
+        norm: str = "batch",
         dropout: float = 0.0,
     ) -> None:
         grid = check_grid(input_shape, "conv", smallest=8)
@@ -86,7 +86,7 @@ class ConvNet3d(nn.Sequential):
         Channels of each block; the last is `out_features`.
     activation : str, default="relu"
         As in :class:`MLP`.
-    norm : {"group", "batch", "none"}, default="group"
+    norm : {"batch", "group", "none"}, default="batch"
         Normalisation.
     dropout : float, default=0.0
         Rate in [0, 1) at which features of the result are dropped.
@@ -113,7 +113,7 @@ class ConvNet3d(nn.Sequential):
         input_shape: Sequence[int],
         channels: Sequence[int] | int = (8, 16, 32),
         activation: str = "relu",
-        norm: str = "group",
+        norm: str = "batch",
         dropout: float = 0.0,
     ) -> None:
         grid = check_grid(input_shape, "conv3d", axes=3)

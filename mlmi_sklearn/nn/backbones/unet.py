@@ -27,7 +27,7 @@ class UNetEncoder(nn.Module):
         Channels of each level; the last is `out_features`.
     activation : str, default="relu"
         As in :class:`MLP`.
-    norm : {"group", "batch", "none"}, default="group"
+    norm : {"batch", "group", "none"}, default="batch"
         Normalisation; the paper has none.
     dropout : float, default=0.0
         Rate in [0, 1) at which features of the result are dropped.
@@ -67,7 +67,7 @@ class UNetEncoder(nn.Module):
         input_shape: Sequence[int],
         channels: Sequence[int] | int = (16, 32, 64, 128),
         activation: str = "relu",
-        norm: str = "group",
+        norm: str = "batch",
         dropout: float = 0.0,
     ) -> None:
         super().__init__()

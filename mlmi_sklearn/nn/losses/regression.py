@@ -55,6 +55,9 @@ class MSE(_Elementwise):
     tensor([4., 0.])
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+
 
 class Huber(_Elementwise):
     """Half the squared error near zero, and linear beyond `delta`.

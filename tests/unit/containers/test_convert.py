@@ -241,7 +241,7 @@ def test_bad_frames(frame, change, arguments, message):
 
 
 def test_odd_frames(frame):
-    with pytest.raises(BagError, match="must be a pandas DataFrame"):
+    with pytest.raises(BagError, match="must be a data frame with one row"):
         Bags.from_frame(frame.to_numpy(), bag="slide")
     with pytest.raises(BagError, match="no rows"):
         Bags.from_frame(frame[:0], bag="slide")
@@ -249,3 +249,14 @@ def test_odd_frames(frame):
         Bags.from_frame(frame.rename(columns={"g": "f"}), bag="slide")
     with pytest.raises(BagError, match="no feature column left"):
         Bags.from_frame(frame[["slide", "label"]], bag="slide", y="label")
+
+
+def test_frames_of_polars():
+    polars = pytest.importorskip("polars")
+    frame = polars.DataFrame(
+        {"slide": ["a", "b", "a"], "f": [1.0, 2.0, 3.0], "label": [0, 1, 0]}
+    )
+    bags, y = Bags.from_frame(frame, bag="slide", y="label")
+    assert [bag.ravel().tolist() for bag in bags] == [[1.0, 3.0], [2.0]]
+    assert y.tolist() == [0, 1]
+    assert list(bags.feature_names) == ["f"]

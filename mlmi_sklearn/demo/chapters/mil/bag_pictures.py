@@ -69,9 +69,9 @@ def per_cent(probability: float) -> str:
     >>> per_cent(0.857), per_cent(0.9999), per_cent(1e-5)
     ('86 %', '>99 %', '<1 %')
     """
-    if probability < 0.005:
+    if probability <= 0.005:
         return "<1 %"
-    return ">99 %" if probability > 0.995 else f"{100 * probability:.0f} %"
+    return ">99 %" if probability >= 0.995 else f"{100 * probability:.0f} %"
 
 
 def _describe(of_instances: Array, true: Array) -> str:
