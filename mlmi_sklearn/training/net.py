@@ -19,6 +19,7 @@ from torch import Tensor
 
 from ..exceptions import TrainingDivergedError
 from ..nn.norms import WeightedNorm, row_weights
+from .backward import run_backward
 from .batches import TensorBatches, writes_to_input
 from .data import Batch, RaggedTensor, Targets, TrainingData
 from .device import autocast
@@ -211,7 +212,7 @@ class LeanNet(NeuralNet):
             parameter.grad = None
         losses, raw = self.batch_loss(batch)
         scaled = losses if self.scaler_ is None else self.scaler_.scale(losses)
-        scaled.backward(self._row_gradient(losses, batch[1].weight))
+        run_backward(scaled, self._row_gradient(losses, batch[1].weight))
         return losses.detach(), raw
 
     def _row_gradient(self, losses: Tensor, weight: Tensor | None) -> Tensor | None:
