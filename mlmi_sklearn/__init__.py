@@ -65,4 +65,6 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME, *_MODULES})
+    from .specs import spec_names
+
+    return sorted({*globals(), *_HOME, *_MODULES, *spec_names()})

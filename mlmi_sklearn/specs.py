@@ -36,7 +36,14 @@ from sklearn.base import BaseEstimator
 from .components import Component, did_you_mean, find_component, list_components
 from .exceptions import PluginError
 
-__all__ = ["AutoBackbone", "ComponentSpec", "as_spec", "make_spec", "spec_class"]
+__all__ = [
+    "AutoBackbone",
+    "ComponentSpec",
+    "as_spec",
+    "make_spec",
+    "spec_class",
+    "spec_names",
+]
 
 _AUTO_BACKBONES = ("mlp", "conv", "conv3d")
 
@@ -359,6 +366,22 @@ def _builtin_specs() -> dict[str, tuple[str, str]]:
         for kind in kinds
         for c in list_components(kind, builtin=True)
     }
+
+
+def spec_names() -> list[str]:
+    """Return the names of the spec classes of the built-in components.
+
+    Returns
+    -------
+    list of str
+        Attributes of this module and of the package.
+
+    Examples
+    --------
+    >>> spec_names()[:3]
+    ['AttentionPooling', 'BCELoss', 'Conv4Backbone']
+    """
+    return sorted(_builtin_specs())
 
 
 def __getattr__(attribute: str) -> Any:
