@@ -23,7 +23,6 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import _check_sample_weight
 from skorch.helper import predefined_split
 from torch import nn
 
@@ -31,17 +30,18 @@ from ..exceptions import FitInterruptedWarning, TrainingDivergedError
 from ..nn.models import Predictor
 from ..training.callbacks import SklearnBridge
 from ..training.data import Rows, Targets, TensorRows, TrainingData
-from ..training.device import fits_on
+from ..training.device import device_or_cpu, fits_on
 from ..training.net import LeanNet
 from ..training.seeding import borrowed_generator, draws_random_numbers
 from .compat import CallbackSupportMixin, with_callbacks
 from .constraints import TRAINING_CONSTRAINTS
-from .inputs import as_tensor, read_array, require_shape
+from .inputs import as_tensor, read_array, read_weight, require_shape
 from .nested import NestedParams
 from .netbuild import build_module, make_callbacks, make_net, prediction_net
 from .parts import Part, Recipe, build_backbone, require_same_model, resolve_part
 from .plan import Plan, make_plan, split_rows
 from .state import (
+    history_frame,
     load_weights,
     pack_history,
     resume_optimizer,
@@ -198,7 +198,7 @@ class TorchEstimator(NestedParams, CallbackSupportMixin, BaseEstimator):
                 f"X and y have inconsistent numbers of samples: X has {len(inputs)}, "
                 f"but y has {len(y)}. {self._advice_on_lengths(inputs, len(y))}"
             )
-        weight = _read_weight(sample_weight, len(y))
+        weight = read_weight(sample_weight, len(y))
         if weight is not None and not weight.all():
             keep = np.flatnonzero(weight)
             inputs, y, weight = inputs[keep], y[keep], weight[keep]
@@ -314,7 +314,7 @@ class TorchEstimator(NestedParams, CallbackSupportMixin, BaseEstimator):
 
     def _publish(self, net: LeanNet, attributes: dict[str, Any], resume: bool) -> None:
         """Write the fitted attributes."""
-        history = _history_frame(net)
+        history = history_frame(net)
         if resume:
             history = pd.concat([self.history_, history], ignore_index=True)
             history["epoch"] = np.arange(1, len(history) + 1)
@@ -362,38 +362,5 @@ class TorchEstimator(NestedParams, CallbackSupportMixin, BaseEstimator):
         self.history_ = unpack_history(history)
         module = build_module(self, self._recipe, seed=0)
         load_weights(module, weights)
-        self.device_ = _device_or_cpu(state["device_"])
+        self.device_ = device_or_cpu(state["device_"])
         self.net_ = prediction_net(self, module.eval(), self._recipe, self.device_)
-
-
-def _read_weight(sample_weight: Any, n: int) -> Array | None:
-    """Validate weights; None if there are none."""
-    if sample_weight is None:
-        return None
-    weight = _check_sample_weight(
-        sample_weight, np.empty((n, 0)), dtype=np.float64, ensure_non_negative=True
-    )
-    if not weight.any():
-        raise ValueError("Sample weights must contain at least one non-zero number.")
-    return weight
-
-
-def _history_frame(net: LeanNet) -> pd.DataFrame:
-    """Return one row for each finished epoch."""
-    rows = [
-        {k: v for k, v in row.items() if not k.endswith(("batches", "_count", "_best"))}
-        for row in net.history
-    ]
-    frame = pd.DataFrame(rows)
-    if "train_loss" not in frame:  # stopped in the first epoch
-        return pd.DataFrame({"epoch": [], "train_loss": []})
-    return frame[frame["train_loss"].notna()]
-
-
-def _device_or_cpu(device: str) -> str:
-    """Return a device that exists here, for models that come from elsewhere."""
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError):
-        return "cpu"
-    return device

@@ -7,10 +7,14 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.utils.validation import check_array, validate_data
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_array,
+    validate_data,
+)
 from torch import Tensor
 
-__all__ = ["as_tensor", "read_array", "read_targets", "require_shape"]
+__all__ = ["as_tensor", "read_array", "read_targets", "read_weight", "require_shape"]
 
 _FLOATS = [np.float32, np.float64]
 
@@ -125,6 +129,18 @@ def read_targets(estimator: Any, y: Any, *, numeric: bool) -> NDArray[Any]:
     if y.ndim == 0:
         raise ValueError("y should be a 1d array, got a scalar. Pass one target a row.")
     return y
+
+
+def read_weight(sample_weight: Any, n: int) -> NDArray[Any] | None:
+    """Validate weights; None if there are none."""
+    if sample_weight is None:
+        return None
+    weight = _check_sample_weight(
+        sample_weight, np.empty((n, 0)), dtype=np.float64, ensure_non_negative=True
+    )
+    if not weight.any():
+        raise ValueError("Sample weights must contain at least one non-zero number.")
+    return weight
 
 
 def as_tensor(

@@ -14,7 +14,10 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.optim import Optimizer
 
+from ..training.net import LeanNet
+
 __all__ = [
+    "history_frame",
     "load_weights",
     "pack_history",
     "resume_optimizer",
@@ -100,3 +103,15 @@ def pack_history(history: pd.DataFrame) -> dict[str, list[Any]]:
 def unpack_history(columns: dict[str, list[Any]]) -> pd.DataFrame:
     """Undo :func:`pack_history`."""
     return pd.DataFrame(columns)
+
+
+def history_frame(net: LeanNet) -> pd.DataFrame:
+    """Return one row for each finished epoch."""
+    rows = [
+        {k: v for k, v in row.items() if not k.endswith(("batches", "_count", "_best"))}
+        for row in net.history
+    ]
+    frame = pd.DataFrame(rows)
+    if "train_loss" not in frame:  # stopped in the first epoch
+        return pd.DataFrame({"epoch": [], "train_loss": []})
+    return frame[frame["train_loss"].notna()]

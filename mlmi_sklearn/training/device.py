@@ -8,6 +8,7 @@ import torch
 
 __all__ = [
     "autocast",
+    "device_or_cpu",
     "fits_on",
     "resolve_device",
     "resolve_dtype",
@@ -124,6 +125,15 @@ def fits_on(device: torch.device, nbytes: int) -> bool:
     free, _ = torch.cuda.mem_get_info(device)
     # Half is left for weights, activations and the shuffled copy of an epoch.
     return nbytes < free // 4
+
+
+def device_or_cpu(device: str) -> str:
+    """Return a device that exists here, for models that come from elsewhere."""
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError):
+        return "cpu"
+    return device
 
 
 def _best_device() -> str:
