@@ -333,10 +333,16 @@ class TorchEstimator(NestedParams, CallbackSupportMixin, BaseEstimator):
 
     def _raw(self, X: Any) -> Array:
         """Return raw outputs of shape (n_samples, n_outputs) for validated X."""
-        inputs = self._read_inputs(X, reset=False)
+        return self._outputs(self._read_inputs(X, reset=False))
+
+    def _outputs(self, inputs: Any, method: str = "__call__") -> Array:
+        """Run the module, or another method of it, over validated inputs."""
         rows = self._rows(inputs, getattr(torch, self._recipe.dtype))
-        data = TrainingData(rows, Targets(None))
-        return self.net_.raw_outputs(data, self._rows_per_prediction(inputs)).numpy()
+        data, size = (
+            TrainingData(rows, Targets(None)),
+            self._rows_per_prediction(inputs),
+        )
+        return self.net_.raw_outputs(data, size, method).numpy()
 
     # -- pickling -------------------------------------------------------------------
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
@@ -14,8 +13,6 @@ from sklearn.utils.validation import check_is_fitted
 from ..base import TorchEstimator
 from ..base.classification import has_probabilities, probabilities
 from ..containers import Bags
-from ..training.data import Targets, TrainingData
-from ..training.device import autocast
 
 __all__ = ["InstanceOutputs"]
 
@@ -121,16 +118,7 @@ class InstanceOutputs(TorchEstimator):
         """
         check_is_fitted(self)
         bags = self._read_inputs(X, reset=False)
-        net, device = self.net_, torch.device(self.device_)
-        compute = getattr(net.module_.eval(), method)
-        rows = self._rows(bags, getattr(torch, self._recipe.dtype))
-        size = self._rows_per_prediction(bags)
-        batches = net.batches_in_order(TrainingData(rows, Targets(None)), size)
-        with torch.inference_mode(), autocast(device, net.amp_dtype):
-            parts = [compute(batch).cpu() for batch, _ in batches]
-        if net.amp_dtype is not None:
-            parts = [part.float() for part in parts]
-        return torch.cat(parts).numpy(), bags
+        return self._outputs(bags, method), bags
 
 
 def _split(rows: Array, bags: Bags, flat: bool) -> Array | Sequence[Array]:

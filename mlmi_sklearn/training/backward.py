@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.autograd import graph
 
@@ -13,7 +14,7 @@ _engine_run_backward: Callable[..., Any] | None = getattr(
     graph, "_engine_run_backward", None
 )
 
-__all__ = ["run_backward"]
+__all__ = ["RowGradients", "run_backward"]
 
 
 def run_backward(output: Tensor, gradient: Tensor | None) -> None:
@@ -51,3 +52,43 @@ def run_backward(output: Tensor, gradient: Tensor | None) -> None:
         allow_unreachable=True,
         accumulate_grad=True,
     )
+
+
+class RowGradients:
+    """Derivative of the weighted mean of losses by the loss of each row.
+
+    Starting the backward pass from it saves the mean itself, forward and backward, in
+    each step. Without weights it depends on the size of the batch alone and is kept.
+
+    Examples
+    --------
+    >>> RowGradients()(torch.zeros(2), torch.tensor([3.0, 1.0]))
+    tensor([0.7500, 0.2500])
+    """
+
+    def __init__(self) -> None:
+        self._even: dict[tuple[int, torch.dtype], Tensor] = {}
+
+    def __call__(self, losses: Tensor, weight: Tensor | None) -> Tensor | None:
+        """Return w / sum(w); None for a loss that is a scalar already.
+
+        Parameters
+        ----------
+        losses : Tensor of shape (n,) or ()
+            Losses of one batch.
+        weight : Tensor of shape (n,) or None
+            Weights of its rows.
+
+        Returns
+        -------
+        Tensor of shape (n,) or None
+            The derivative.
+        """
+        if losses.ndim == 0:
+            return None
+        if weight is not None:
+            return (weight / weight.sum()).to(losses.dtype)
+        key = (len(losses), losses.dtype)
+        if key not in self._even:
+            self._even[key] = torch.full_like(losses, 1 / len(losses))
+        return self._even[key]

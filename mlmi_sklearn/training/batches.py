@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from .data import Batch, TrainingData
+from .foreign import is_foreign
 
 __all__ = ["GATHER_LIMIT", "TensorBatches", "batch_bounds", "writes_to_input"]
 
@@ -65,9 +66,7 @@ def writes_to_input(module: nn.Module) -> bool:
     (False, True)
     """
     return any(
-        getattr(part, "inplace", False)
-        or type(part).__module__.partition(".")[0] not in ("torch", "mlmi_sklearn")
-        for part in module.modules()
+        getattr(part, "inplace", False) or is_foreign(part) for part in module.modules()
     )
 
 
@@ -113,7 +112,8 @@ class TensorBatches:
         self.batch_size = batch_size
         self.shuffle = shuffle
         self.generator = generator
-        self.device = device
+        # Asking tensors to move to where they are takes time in every step.
+        self.device = None if device == data.device else device
         self.copy = copy
         self.bounds = batch_bounds(len(data), batch_size)
 

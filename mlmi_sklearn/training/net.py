@@ -19,7 +19,7 @@ from torch import Tensor
 
 from ..exceptions import TrainingDivergedError
 from ..nn.norms import WeightedNorm, row_weights
-from .backward import run_backward
+from .backward import RowGradients, run_backward
 from .batches import TensorBatches, writes_to_input
 from .data import Batch, RaggedTensor, Targets, TrainingData
 from .device import autocast
@@ -123,8 +123,9 @@ class LeanNet(NeuralNet):
     ) -> LeanNet:
         """Train; a callback may end it early with :class:`StopTraining`."""
         self.interrupted_ = False
-        self.steps_done_ = 0
-        self.row_gradients_: dict[Any, Tensor] = {}
+        self.steps_done_ = self.steps_in_epoch_ = 0
+        self.best_losses_: dict[str, float] = {}
+        self.row_gradients_ = RowGradients()
         self.stepper_ = Stepper(self.optimizer_)
         groups = self.optimizer_.param_groups
         self.parameters_ = [p for group in groups for p in group["params"]]
@@ -144,9 +145,9 @@ class LeanNet(NeuralNet):
             pass
         except KeyboardInterrupt:
             self.interrupted_ = True
-            raise
-        finally:
             self._require_finite_weights()
+            raise
+        self._require_finite_weights()
         return self
 
     def notify(self, method_name: str, **cb_kwargs: Any) -> None:
@@ -212,23 +213,8 @@ class LeanNet(NeuralNet):
             parameter.grad = None
         losses, raw = self.batch_loss(batch)
         scaled = losses if self.scaler_ is None else self.scaler_.scale(losses)
-        run_backward(scaled, self._row_gradient(losses, batch[1].weight))
+        run_backward(scaled, self.row_gradients_(losses, batch[1].weight))
         return losses.detach(), raw
-
-    def _row_gradient(self, losses: Tensor, weight: Tensor | None) -> Tensor | None:
-        """Return the derivative of the weighted mean by each row's loss.
-
-        Starting the backward pass from it saves the mean itself, forward and
-        backward, in each step.
-        """
-        if losses.ndim == 0:
-            return None
-        if weight is not None:
-            return (weight / weight.sum()).to(losses.dtype)
-        key = (len(losses), losses.dtype)
-        if key not in self.row_gradients_:
-            self.row_gradients_[key] = torch.full_like(losses, 1 / len(losses))
-        return self.row_gradients_[key]
 
     def _step(self, losses: Tensor) -> None:
         if self.epoch_is_fresh_:
@@ -307,10 +293,14 @@ class LeanNet(NeuralNet):
 
     def infer(self, x: Any, **fit_params: Any) -> Tensor:
         """Return the module's output for one batch of inputs."""
+        return self._call(self.module_, x)
+
+    def _call(self, function: Any, x: Any) -> Tensor:
+        """Compute in the precision of the net; return full precision."""
         if self.amp_dtype is None:
-            return self.module_(x)
+            return function(x)
         with autocast(torch.device(self.device), self.amp_dtype):
-            return self.module_(x).float()
+            return function(x).float()
 
     def _has_batch_listeners(self) -> bool:
         return any(
@@ -319,7 +309,9 @@ class LeanNet(NeuralNet):
             for event in _BATCH_EVENTS
         )
 
-    def raw_outputs(self, data: TrainingData, batch_size: int) -> Tensor:
+    def raw_outputs(
+        self, data: TrainingData, batch_size: int, method: str = "__call__"
+    ) -> Tensor:
         """Return the outputs for a whole set in evaluation mode, on the CPU.
 
         Parameters
@@ -328,6 +320,8 @@ class LeanNet(NeuralNet):
             The rows, on any device.
         batch_size : int
             Rows computed at once.
+        method : str, default="__call__"
+            Method of the module to compute with.
 
         Returns
         -------
@@ -335,14 +329,15 @@ class LeanNet(NeuralNet):
             In full precision.
         """
         self._set_training(False)
-        batches = self.batches_in_order(data, batch_size)
+        compute = getattr(self.module_, method)
+        batches = TensorBatches(
+            data,
+            batch_size,
+            device=torch.device(self.device),
+            copy=writes_to_input(self.module_),
+        )
         with torch.inference_mode():
-            return torch.cat([self.infer(x).cpu() for x, _ in batches])
-
-    def batches_in_order(self, data: TrainingData, batch_size: int) -> TensorBatches:
-        """Return batches for a prediction, on the device of the net."""
-        device, copy = torch.device(self.device), writes_to_input(self.module_)
-        return TensorBatches(data, batch_size, device=device, copy=copy)
+            return torch.cat([self._call(compute, x).cpu() for x, _ in batches])
 
     # -- bookkeeping ----------------------------------------------------------------
 
@@ -368,9 +363,10 @@ class LeanNet(NeuralNet):
                 self._diverged(log.first_bad_step())
             self.history.record("lr", self.optimizer_.param_groups[0]["lr"])
         name = f"{prefix}_loss"
-        earlier = [row[name] for row in self.history[:-1]]
+        best = self.best_losses_.get(name, math.inf)
+        self.best_losses_[name] = min(best, mean)
         self.history.record(name, mean)
-        self.history.record(f"{name}_best", mean < min(earlier, default=math.inf))
+        self.history.record(f"{name}_best", mean < best)
         return mean
 
     def _diverged(self, step: int) -> None:

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
+from .foreign import is_foreign
+
 __all__ = ["borrowed_generator", "draws_random_numbers", "generator_on_cpu"]
 
 _LOCK = threading.RLock()
@@ -93,7 +95,6 @@ def draws_random_numbers(module: nn.Module) -> bool:
 def _is_random(module: nn.Module) -> bool:
     if isinstance(module, nn.modules.dropout._DropoutNd):
         return module.p > 0
-    package = type(module).__module__.partition(".")[0]
     if isinstance(module, nn.MultiheadAttention):
         return module.dropout > 0
-    return package not in ("torch", "mlmi_sklearn") or isinstance(module, nn.RReLU)
+    return is_foreign(module) or isinstance(module, nn.RReLU)

@@ -41,11 +41,11 @@ class Stepper:
     def __init__(self, optimizer: Optimizer) -> None:
         self.optimizer = optimizer
         self._groups: list[_Group] = []
-        self._open = False
+        self._waiting = False
 
     def begin(self) -> None:
-        """Read the state of the optimiser."""
-        self._open = True
+        """Read the state of the optimiser, or wait for its first step to make it."""
+        self._waiting = not self.optimizer.state
         if _is_plain_adam(self.optimizer):
             self._groups = [_Group(self.optimizer, g) for g in _groups(self.optimizer)]
             if not all(group.is_uniform for group in self._groups):
@@ -56,14 +56,13 @@ class Stepper:
         for group in self._groups:
             group.write_back()
         self._groups = []
-        self._open = False
+        self._waiting = False
 
     def step(self) -> None:
         """Update the weights from their gradients."""
         if not self._groups:
             self.optimizer.step()
-            if self._open:
-                # The first step of a fresh optimiser makes the state to be read.
+            if self._waiting:
                 self.begin()
             return
         gradients = [[p.grad for p in group.owners] for group in self._groups]
@@ -143,6 +142,6 @@ def _is_plain_adam(optimizer: Optimizer) -> bool:
         and not group["amsgrad"]
         and not group.get("capturable")
         and not isinstance(group["lr"], Tensor)
-        and all("step" in optimizer.state[p] for p in group["params"])
+        and all("step" in optimizer.state.get(p, ()) for p in group["params"])
         for group in _groups(optimizer)
     )
