@@ -19,7 +19,9 @@ __all__ = ["as_tensor", "read_array", "read_targets", "read_weight", "require_sh
 _FLOATS = [np.float32, np.float64]
 
 
-def read_array(estimator: Any, X: Any, *, reset: bool) -> NDArray[Any]:
+def read_array(
+    estimator: Any, X: Any, *, reset: bool, accept_sparse: bool = False
+) -> NDArray[Any]:
     """Validate samples: vectors, images or volumes, finite and numeric.
 
     Parameters
@@ -31,10 +33,12 @@ def read_array(estimator: Any, X: Any, *, reset: bool) -> NDArray[Any]:
         a conversion copies.
     reset : bool
         Whether this is training data.
+    accept_sparse : bool, default=False
+        Whether sparse matrices are let through, as CSR.
 
     Returns
     -------
-    ndarray
+    ndarray or CSR matrix
         Of type float32 or float64.
 
     Raises
@@ -43,10 +47,15 @@ def read_array(estimator: Any, X: Any, *, reset: bool) -> NDArray[Any]:
         If there are no samples, or NaN or infinite values, or the number of features
         or their names differ from those in ``fit``.
     TypeError
-        If ``X`` is sparse.
+        If ``X`` is sparse and may not be.
     """
     return validate_data(
-        estimator, X=as_host_array(X), reset=reset, dtype=_FLOATS, allow_nd=True
+        estimator,
+        X=as_host_array(X),
+        reset=reset,
+        dtype=_FLOATS,
+        allow_nd=True,
+        accept_sparse="csr" if accept_sparse else False,
     )
 
 

@@ -47,7 +47,9 @@ def holds_bags(X: Any) -> bool:
     return _ndim(X) >= 3
 
 
-def read_bags(estimator: Any, X: Any, *, reset: bool) -> Bags:
+def read_bags(
+    estimator: Any, X: Any, *, reset: bool, accept_sparse: bool = False
+) -> Bags:
     """Validate X as bags of finite numbers.
 
     Parameters
@@ -58,6 +60,8 @@ def read_bags(estimator: Any, X: Any, *, reset: bool) -> Bags:
         See :func:`~mlmi_sklearn.check_bags`.
     reset : bool
         Whether this is training data.
+    accept_sparse : bool, default=False
+        Whether instances may be sparse.
 
     Returns
     -------
@@ -72,17 +76,19 @@ def read_bags(estimator: Any, X: Any, *, reset: bool) -> Bags:
     """
     if not holds_bags(X):
         require_table(X)
-        rows = read_array(estimator, X, reset=reset)
-        return Bags(rows, np.ones(len(rows), dtype=np.int64))
+        rows = read_array(estimator, X, reset=reset, accept_sparse=accept_sparse)
+        return Bags(rows, np.ones(rows.shape[0], dtype=np.int64))
     bags = check_bags(X)
-    if bags.is_sparse:
+    if bags.is_sparse and not accept_sparse:
         raise TypeError(
             f"X holds sparse instances, but {type(estimator).__name__} needs dense "
             "ones: pass X.with_values(X.values.toarray()), or reduce them first with "
             "InstanceWise(TruncatedSVD(100))."
         )
     try:
-        values = read_array(estimator, named_instances(bags), reset=reset)
+        values = read_array(
+            estimator, named_instances(bags), reset=reset, accept_sparse=accept_sparse
+        )
     except ValueError as error:
         _blame_a_bag(bags, error)
         raise
@@ -129,12 +135,18 @@ def require_table(X: Any) -> None:
 def _blame_a_bag(bags: Bags, error: ValueError) -> None:
     """Say which bag holds NaN or infinity, where that was the error."""
     values = bags.values
-    bad = np.flatnonzero(~np.isfinite(values.reshape(len(values), -1)).all(axis=1))
+    if sparse.issparse(values):
+        rows = np.repeat(np.arange(values.shape[0]), np.diff(values.indptr))
+        bad = np.unique(rows[~np.isfinite(values.data)])
+    else:
+        finite = np.isfinite(values.reshape(len(values), -1)).all(axis=1)
+        bad = np.flatnonzero(~finite)
     if not len(bad):
         return
     bag = int(np.searchsorted(bags.offsets, bad[0], side="right")) - 1
     instance = bad[0] - bags.offsets[bag]
-    if np.isnan(values[bad[0]]).any():
+    first = values[bad[0]]
+    if np.isnan(first.data if sparse.issparse(first) else first).any():
         what, remedy = "NaN", "Fill it in with InstanceWise(SimpleImputer()), or"
     else:
         what, remedy = "infinity", "Clip the values, or"
