@@ -131,6 +131,14 @@ class TorchEstimator(NestedParams, CallbackSupportMixin, BaseEstimator):
         """Return what else :meth:`_assemble` and the outputs need to know."""
         return {}
 
+    def _net_options(self) -> dict[str, Any]:
+        """Return further arguments of :attr:`_net_class`."""
+        return {}
+
+    def _training_rows(self, inputs: Any, encoded: Encoded, dtype: torch.dtype) -> Rows:
+        """Turn validated inputs of a fit into tensors."""
+        return self._rows(inputs, dtype)
+
     def _assemble(self, recipe: Recipe) -> nn.Module:
         """Build the module of a recipe."""
         backbone = build_backbone(recipe.parts["backbone"], recipe.input_shape)
@@ -273,7 +281,7 @@ class TorchEstimator(NestedParams, CallbackSupportMixin, BaseEstimator):
         self, net: LeanNet, inputs: Any, encoded: Encoded, plan: Plan
     ) -> tuple[TrainingData, TrainingData | None]:
         """Turn the data into tensors and set some aside for early stopping."""
-        rows = self._rows(inputs, plan.dtype)
+        rows = self._training_rows(inputs, encoded, plan.dtype)
         y = as_tensor(encoded.y)
         if y.is_floating_point():
             y = y.to(plan.dtype)

@@ -63,6 +63,7 @@ def make_net(
         verbose=0,
         device=str(plan.device),
         **progress,
+        **estimator._net_options(),
         **{f"optimizer__{key}": value for key, value in options.items()},
     )
     return net.initialize()

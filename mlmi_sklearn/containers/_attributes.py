@@ -113,9 +113,25 @@ class BagAttributes:
         return int(np.prod(self.instance_shape))
 
     @property
+    def instance_dtype(self) -> np.dtype[Any]:
+        """Type of the numbers; reads nothing."""
+        return np.dtype(self._store.dtype)
+
+    @property
     def is_sparse(self) -> bool:
         """Whether the instances are kept in a CSR matrix."""
         return bool(sparse.issparse(self._store))
+
+    @property
+    def is_lazy(self) -> bool:
+        """Whether the instances are in files, of which :attr:`values` reads all."""
+        return isinstance(self._store, FileStore)
+
+    @property
+    def is_contiguous(self) -> bool:
+        """Whether :attr:`values` is a view of one array and copies nothing."""
+        steps = self._starts[:1].repeat(len(self._starts)) + self.offsets[:-1]
+        return not self.is_lazy and np.array_equal(self._starts, steps)
 
     def _flat(self, field: Any) -> Any:
         """Return rows of a store-aligned field in bag order."""

@@ -27,7 +27,7 @@ from ..base import (
 from ..base.inputs import as_tensor, require_shape
 from ..containers import Bags
 from ..nn.models import BagPredictor
-from ..training.data import RaggedTensor
+from ..training.ragged import RaggedTensor
 from .inputs import holds_bags, read_bags
 from .instances import InstanceOutputs
 from .parts import build_pooling

@@ -15,9 +15,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ..nn.segments import Segments
-
-__all__ = ["Batch", "RaggedTensor", "Rows", "Targets", "TensorRows", "TrainingData"]
+__all__ = ["Batch", "Rows", "Targets", "TensorRows", "TrainingData"]
 
 
 class Rows(Protocol):
@@ -72,81 +70,6 @@ class TensorRows:
     @property
     def nbytes(self) -> int:
         """Size in bytes."""
-        return self.values.numel() * self.values.element_size()
-
-
-class RaggedTensor:
-    """Bags of different size as one flat tensor of instances.
-
-    Parameters
-    ----------
-    values : Tensor of shape (n_instances, ...)
-        The instances of all bags, bag after bag.
-    lengths : Tensor of shape (n_bags,), int64
-        Instances in each bag, each at least 1. Kept on the CPU: slicing a batch
-        must not wait for an accelerator.
-    offsets : list of int, optional
-        Where each bag begins, and the end: ``n_bags + 1`` numbers.
-
-    Notes
-    -----
-    Nothing is padded, so the answer for a bag cannot depend on its companions.
-    """
-
-    __slots__ = ("_segments", "lengths", "offsets", "values")
-
-    def __init__(
-        self, values: Tensor, lengths: Tensor, offsets: list[int] | None = None
-    ) -> None:
-        self.values = values
-        self.lengths = lengths
-        if offsets is None:
-            offsets = [0, *lengths.cumsum(0).tolist()]
-        self.offsets = offsets
-        self._segments: Segments | None = None
-
-    def __len__(self) -> int:
-        return len(self.offsets) - 1
-
-    @property
-    def segments(self) -> Segments:
-        """The bag structure, on the device of the values."""
-        if self._segments is None:
-            lengths = self.lengths.to(self.values.device)
-            n = self.offsets[-1]
-            index = torch.repeat_interleave(lengths, output_size=n)
-            # Lengths were checked when the bags were; a batch need not check again.
-            self._segments = Segments(lengths, index=index, check=False)
-        return self._segments
-
-    def take(self, index: Tensor) -> RaggedTensor:
-        """Gather whole bags, in the order of ``index``."""
-        index = index.cpu()
-        lengths = self.lengths[index]
-        ends = lengths.cumsum(0)
-        starts = torch.as_tensor(self.offsets)[index]
-        # Instance j of the new bag i sits at starts[i] + j in the old store.
-        shift = torch.repeat_interleave(starts - (ends - lengths), lengths)
-        rows = torch.arange(shift.shape[0]) + shift
-        values = self.values.index_select(0, rows.to(self.values.device))
-        return RaggedTensor(values, lengths, [0, *ends.tolist()])
-
-    def narrow(self, start: int, stop: int) -> RaggedTensor:
-        """Return bags ``start`` to ``stop`` without copying instances."""
-        first = self.offsets[start]
-        offsets = [o - first for o in self.offsets[start : stop + 1]]
-        return RaggedTensor(
-            self.values[first : self.offsets[stop]], self.lengths[start:stop], offsets
-        )
-
-    def to(self, device: torch.device) -> RaggedTensor:
-        """Move the instances to ``device``; the lengths stay on the CPU."""
-        values = self.values.to(device, non_blocking=True)
-        return RaggedTensor(values, self.lengths, self.offsets)
-
-    @property
-    def nbytes(self) -> int:
-        """Size of the instances in bytes."""
         return self.values.numel() * self.values.element_size()
 
 

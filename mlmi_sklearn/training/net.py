@@ -21,11 +21,12 @@ from ..exceptions import TrainingDivergedError
 from ..nn.norms import WeightedNorm, row_weights
 from .backward import RowGradients, run_backward
 from .batches import TensorBatches, writes_to_input
-from .data import Batch, RaggedTensor, Targets, TrainingData
+from .data import Batch, Targets, TrainingData
 from .device import autocast
 from .interrupts import is_request_to_stop
 from .losslog import LossLog, weighted_mean
 from .optim import Schedule
+from .ragged import RaggedTensor
 from .snapshot import Snapshot
 from .stepping import Stepper
 

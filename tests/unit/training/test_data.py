@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from mlmi_sklearn.training import batches
 from mlmi_sklearn.training.batches import TensorBatches, batch_bounds
-from mlmi_sklearn.training.data import RaggedTensor, Targets, TensorRows, TrainingData
+from mlmi_sklearn.training.data import Targets, TensorRows, TrainingData
+from mlmi_sklearn.training.ragged import RaggedTensor
 
 
 def ragged(lengths):
