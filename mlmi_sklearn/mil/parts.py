@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -19,7 +20,9 @@ _CONTRACT = (
 )
 
 
-def build_pooling(part: Part, in_features: int) -> nn.Module:
+def build_pooling(
+    part: Part, in_features: int, n_outputs: int | None = None
+) -> nn.Module:
     """Build a pooling and make sure that it is one.
 
     Parameters
@@ -28,6 +31,8 @@ def build_pooling(part: Part, in_features: int) -> nn.Module:
         The pooling.
     in_features : int
         Width of what is pooled.
+    n_outputs : int, optional
+        Scores of a bag, for a pooling that owns its head.
 
     Returns
     -------
@@ -40,6 +45,8 @@ def build_pooling(part: Part, in_features: int) -> nn.Module:
     ValueError, TypeError
         If what was built is no pooling, or not for this width.
     """
+    if n_outputs is not None:
+        part = replace(part, params={**part.params, "n_outputs": n_outputs})
     pooling = part.build(in_features)
     name = type(pooling).__name__
     if not isinstance(pooling, nn.Module):

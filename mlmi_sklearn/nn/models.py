@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from .segments import Segments
 
-__all__ = ["BagPredictor", "Predictor", "Ragged"]
+__all__ = ["BagPredictor", "Predictor", "Ragged", "TrainingPass"]
 
 
 class Ragged(Protocol):
@@ -52,6 +52,24 @@ class Predictor(nn.Module):
         return self.head(self.backbone(x))
 
 
+class TrainingPass(NamedTuple):
+    """What one forward pass offers to a loss.
+
+    Parameters
+    ----------
+    raw : Tensor of shape (B, K)
+        Scores of bags.
+    instances : Tensor of shape (N, K) or None
+        Scores of instances, if they were asked for.
+    auxiliary : Tensor of shape (B,) or None
+        Loss of the pooling itself, weighted already; None if it has none.
+    """
+
+    raw: Tensor
+    instances: Tensor | None
+    auxiliary: Tensor | None
+
+
 class BagPredictor(nn.Module):
     """A backbone for instances, a pooling and a linear head for bags.
 
@@ -59,14 +77,18 @@ class BagPredictor(nn.Module):
     the scores, P_j H(B(x_j)); at level ``"embedding"`` the pooling joins features
     before the head, H(P_j B(x_j)). For a pooling that is a weighted mean the two are
     the same function, as H is affine and the weights sum to one; it is computed in
-    the second way, so that attention sees features and not scores.
+    the second way, so that attention sees features and not scores. So it is for a
+    pooling that sees instances in the context of their bag (it has ``instances``).
+    A pooling with ``owns_head = True`` scores bags and instances itself, whatever the
+    level; :mod:`~mlmi_sklearn.nn.poolings` describes what poolings may offer.
 
     Parameters
     ----------
     backbone : nn.Module
         Maps instances (N, ...) to (N, out_features).
     make_pooling : callable
-        Builds the pooling for a number of columns.
+        Builds the pooling for a number of columns. If what it built owns its head, it
+        is called again with that number and ``n_outputs=``.
     n_outputs : int
         Columns of the raw output.
     level : {"instance", "embedding"}
@@ -76,23 +98,54 @@ class BagPredictor(nn.Module):
     ----------
     out_features : int
         Width of the embedding of a bag.
+    pools_scores, owns_head : bool
+        Whether the pooling joins scores of the head, or replaces the head.
+    has_auxiliary_loss : bool
+        Whether :meth:`training_pass` returns a loss of the pooling.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> from mlmi_sklearn.nn.backbones import MLP
+    >>> from mlmi_sklearn.nn.poolings import MaxPooling
+    >>> model = BagPredictor(MLP((4,)), MaxPooling, n_outputs=1, level="instance")
+    >>> bags = SimpleNamespace(values=torch.randn(3, 4), segments=Segments([2, 1]))
+    >>> scores = model.instance_scores(bags)
+    >>> torch.equal(model(bags)[0], scores[:2].amax(0))
+    True
     """
+
+    head: Any  # a linear layer; None where the pooling owns the head
 
     def __init__(
         self,
         backbone: nn.Module,
-        make_pooling: Callable[[int], Any],
+        make_pooling: Callable[..., Any],
         n_outputs: int,
         level: str,
     ) -> None:
         super().__init__()
         width = int(backbone.out_features)  # type: ignore[arg-type]
         pooling = make_pooling(width)
-        self.pools_scores = level == "instance" and not pooling.weighted_mean
+        self.owns_head = bool(getattr(pooling, "owns_head", False))
+        sees_features = (
+            self.owns_head or pooling.weighted_mean or hasattr(pooling, "instances")
+        )
+        self.pools_scores = level == "instance" and not sees_features
+        if self.owns_head:
+            pooling = make_pooling(width, n_outputs=n_outputs)
+        elif self.pools_scores:
+            pooling = make_pooling(n_outputs)
         self.backbone = backbone
-        self.pooling = make_pooling(n_outputs) if self.pools_scores else pooling
+        self.pooling = pooling
         self.out_features = width if self.pools_scores else int(pooling.out_features)
-        self.head = _head(self.out_features, n_outputs)
+        self.head = None if self.owns_head else _head(self.out_features, n_outputs)
+
+    @property
+    def has_auxiliary_loss(self) -> bool:
+        """Whether the pooling has a loss of its own, of a weight above zero."""
+        weight = getattr(self.pooling, "auxiliary_weight", 1.0)
+        return hasattr(self.pooling, "auxiliary_loss") and weight > 0
 
     def set_progress(self, share: float) -> None:
         """Tell a pooling of scores how much of the training is done, from 0 to 1.
@@ -108,15 +161,60 @@ class BagPredictor(nn.Module):
         features = self.backbone(bags.values)
         if self.pools_scores:
             return self.pooling(self.head(features), bags.segments)[0]
+        if self.head is None:
+            return self.pooling.score(features, bags.segments)[0]
         return self.head(self.pooling(features, bags.segments)[0])
 
+    def training_pass(
+        self,
+        bags: Ragged,
+        target: Tensor,
+        criterion: Callable[[Tensor, Tensor], Tensor],
+        *,
+        instances: bool,
+    ) -> TrainingPass:
+        """Compute in one pass all that a loss may be made of.
+
+        Parameters
+        ----------
+        bags : Ragged
+            A batch of bags.
+        target : Tensor of shape (B,) or (B, n_outputs)
+            Encoded targets of bags: int64 codes, or memberships or values as floats.
+            Rows may be placeholders, as long as they are valid codes.
+        criterion : callable
+            Maps ``(raw, target)`` to one loss a bag.
+        instances : bool
+            Whether scores of instances are needed.
+
+        Returns
+        -------
+        TrainingPass
+            Scores of bags, scores of instances and the loss of the pooling.
+        """
+        features, segments = self.backbone(bags.values), bags.segments
+        scores: Tensor | None = None
+        if self.pools_scores:
+            scores = self.head(features)
+            raw = self.pooling(scores, segments)[0]
+        elif self.head is None:
+            raw, scores, _ = self.pooling.score(features, segments)
+        else:
+            raw = self.head(self.pooling(features, segments)[0])
+            scores = self._score_instances(features, segments) if instances else None
+        auxiliary = None
+        if self.has_auxiliary_loss:
+            values = scores if self.pools_scores else features
+            auxiliary = self.pooling.auxiliary_loss(values, segments, target, criterion)
+        return TrainingPass(raw, scores if instances else None, auxiliary)
+
     def instance_scores(self, bags: Ragged) -> Tensor:
-        """Return raw scores of instances (N, n_outputs): of each as a bag of one."""
-        features = self.backbone(bags.values)
-        if not self.pools_scores:
-            ones = torch.ones(len(features), dtype=torch.int64, device=features.device)
-            features = self.pooling(features, Segments(ones))[0]
-        return self.head(features)
+        """Return raw scores of instances, of shape (N, n_outputs).
+
+        Each is scored as a bag of one, or in the context of its bag if the pooling
+        knows how.
+        """
+        return self._score_instances(self.backbone(bags.values), bags.segments)
 
     def attend(self, bags: Ragged) -> Tensor:
         """Return the weight (N,) of each instance in its bag; they sum to one."""
@@ -131,6 +229,16 @@ class BagPredictor(nn.Module):
             return self.pooling(features, bags.segments)[0]
         weights = self.pooling(self.head(features), bags.segments)[1]
         return bags.segments.sum(weights[:, None] * features)
+
+    def _score_instances(self, features: Tensor, segments: Segments) -> Tensor:
+        if self.pools_scores:
+            return self.head(features)
+        if self.head is None:
+            return self.pooling.score(features, segments)[1]
+        if hasattr(self.pooling, "instances"):
+            return self.head(self.pooling.instances(features, segments))
+        ones = torch.ones(len(features), dtype=torch.int64, device=features.device)
+        return self.head(self.pooling(features, Segments(ones, check=False))[0])
 
 
 def _head(width: Any, n_outputs: int) -> nn.Linear:
