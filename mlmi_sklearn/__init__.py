@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .containers import check_bags as check_bags
     from .mil import InstanceWise as InstanceWise
     from .mil import MILClassifier as MILClassifier
+    from .preprocessing import TileGrid as TileGrid
     from .supervised import NetClassifier as NetClassifier
     from .supervised import NetRegressor as NetRegressor
 
@@ -34,6 +35,7 @@ _HOME = {
     "MILClassifier": "mil",
     "NetClassifier": "supervised",
     "NetRegressor": "supervised",
+    "TileGrid": "preprocessing",
     "all_estimators": "components",
     "check_bags": "containers",
     "find_component": "components",
@@ -44,6 +46,7 @@ _HOME = {
     "show_versions": "_versions",
 }
 _MODULES = {"base", "components", "containers", "datasets", "exceptions", "metrics"}
+_MODULES |= {"inspection", "preprocessing"}
 _MODULES |= {"mil", "nn", "specs", "supervised", "training"}
 _SPEC_SUFFIXES = ("Backbone", "Loss", "Pooling")
 

@@ -73,6 +73,11 @@ _ESTIMATORS = {
         {"family": "mil", "type": "classifier"},
         "Classifier of bags of instances.",
     ),
+    "TileGrid": (
+        "mlmi_sklearn.preprocessing",
+        {"family": "preprocessing", "type": "transformer"},
+        "Cuts images into bags of tiles.",
+    ),
 }
 
 

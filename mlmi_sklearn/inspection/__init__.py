@@ -1,0 +1,1 @@
+"""Looking at what models say about instances: maps, tables and pictures."""
