@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
+from mlmi_sklearn.metrics._instance_outputs import instance_outputs
+from mlmi_sklearn.metrics.calibration import expected_calibration_error
 from mlmi_sklearn.metrics.localisation import (
     hit_rate_at_k,
     instance_average_precision,
     instance_roc_auc,
 )
+from mlmi_sklearn.metrics.scorers import (
+    hit_rate_scorer,
+    instance_average_precision_scorer,
+    instance_roc_auc_scorer,
+    make_instance_scorer,
+)
+from mlmi_sklearn.metrics.uncertainty import predictive_uncertainty
 
-__all__ = ["hit_rate_at_k", "instance_average_precision", "instance_roc_auc"]
+__all__ = [
+    "expected_calibration_error",
+    "hit_rate_at_k",
+    "hit_rate_scorer",
+    "instance_average_precision",
+    "instance_average_precision_scorer",
+    "instance_outputs",
+    "instance_roc_auc",
+    "instance_roc_auc_scorer",
+    "make_instance_scorer",
+    "predictive_uncertainty",
+]
