@@ -23,18 +23,30 @@ if TYPE_CHECKING:
     from .components import register_component as register_component
     from .containers import Bags as Bags
     from .containers import check_bags as check_bags
+    from .mil import BagFisherVector as BagFisherVector
+    from .mil import BagStatistics as BagStatistics
+    from .mil import BagVLAD as BagVLAD
+    from .mil import CitationKNN as CitationKNN
     from .mil import InstanceWise as InstanceWise
     from .mil import MILClassifier as MILClassifier
+    from .mil import MILESTransformer as MILESTransformer
+    from .mil import NormalizedSetKernel as NormalizedSetKernel
     from .preprocessing import TileGrid as TileGrid
     from .supervised import NetClassifier as NetClassifier
     from .supervised import NetRegressor as NetRegressor
 
 _HOME = {
+    "BagFisherVector": "mil",
+    "BagStatistics": "mil",
+    "BagVLAD": "mil",
     "Bags": "containers",
+    "CitationKNN": "mil",
     "InstanceWise": "mil",
     "MILClassifier": "mil",
+    "MILESTransformer": "mil",
     "NetClassifier": "supervised",
     "NetRegressor": "supervised",
+    "NormalizedSetKernel": "mil",
     "TileGrid": "preprocessing",
     "all_estimators": "components",
     "check_bags": "containers",

@@ -78,6 +78,36 @@ _ESTIMATORS = {
         {"family": "preprocessing", "type": "transformer"},
         "Cuts images into bags of tiles.",
     ),
+    "BagFisherVector": (
+        "mlmi_sklearn.mil.classic.codebooks",
+        {"family": "mil", "type": "transformer"},
+        "Bags to Fisher vectors of a Gaussian mixture.",
+    ),
+    "BagStatistics": (
+        "mlmi_sklearn.mil.classic.embeddings",
+        {"family": "mil", "type": "transformer"},
+        "Bags to statistics of their instances.",
+    ),
+    "BagVLAD": (
+        "mlmi_sklearn.mil.classic.codebooks",
+        {"family": "mil", "type": "transformer"},
+        "Bags to residuals of k-means.",
+    ),
+    "CitationKNN": (
+        "mlmi_sklearn.mil.classic.citation",
+        {"family": "mil", "type": "classifier"},
+        "Nearest bags, and bags to which it is near.",
+    ),
+    "MILESTransformer": (
+        "mlmi_sklearn.mil.classic.miles",
+        {"family": "mil", "type": "transformer"},
+        "Bags to similarities to instances.",
+    ),
+    "NormalizedSetKernel": (
+        "mlmi_sklearn.mil.classic.kernels",
+        {"family": "mil", "type": "transformer"},
+        "Bags to kernels with the training bags.",
+    ),
 }
 
 

@@ -1,7 +1,30 @@
 """Multiple-instance learning: labels on bags, predictions for bags and instances."""
 
 from ..containers import Bags, check_bags
+from .classic import (
+    BagFisherVector,
+    BagStatistics,
+    BagVLAD,
+    CitationKNN,
+    MILESTransformer,
+    NormalizedSetKernel,
+    bag_distance_matrix,
+    normalized_set_kernel,
+)
 from .classifier import MILClassifier
 from .lifting import InstanceWise
 
-__all__ = ["Bags", "InstanceWise", "MILClassifier", "check_bags"]
+__all__ = [
+    "BagFisherVector",
+    "BagStatistics",
+    "BagVLAD",
+    "Bags",
+    "CitationKNN",
+    "InstanceWise",
+    "MILClassifier",
+    "MILESTransformer",
+    "NormalizedSetKernel",
+    "bag_distance_matrix",
+    "check_bags",
+    "normalized_set_kernel",
+]

@@ -1,0 +1,18 @@
+"""Multiple-instance learning without nets: embeddings, kernels, neighbours, SVMs."""
+
+from .citation import CitationKNN, bag_distance_matrix
+from .codebooks import BagFisherVector, BagVLAD
+from .embeddings import BagStatistics
+from .kernels import NormalizedSetKernel, normalized_set_kernel
+from .miles import MILESTransformer
+
+__all__ = [
+    "BagFisherVector",
+    "BagStatistics",
+    "BagVLAD",
+    "CitationKNN",
+    "MILESTransformer",
+    "NormalizedSetKernel",
+    "bag_distance_matrix",
+    "normalized_set_kernel",
+]
