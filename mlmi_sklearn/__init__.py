@@ -30,20 +30,26 @@ if TYPE_CHECKING:
     from .mil import InstanceWise as InstanceWise
     from .mil import MILClassifier as MILClassifier
     from .mil import MILESTransformer as MILESTransformer
+    from .mil import MILOrdinalClassifier as MILOrdinalClassifier
+    from .mil import MILRegressor as MILRegressor
     from .mil import NormalizedSetKernel as NormalizedSetKernel
     from .preprocessing import TileGrid as TileGrid
     from .supervised import NetClassifier as NetClassifier
     from .supervised import NetRegressor as NetRegressor
+    from .uncertainty import DeepEnsembleClassifier as DeepEnsembleClassifier
 
 _HOME = {
     "BagFisherVector": "mil",
     "BagStatistics": "mil",
     "BagVLAD": "mil",
     "Bags": "containers",
+    "DeepEnsembleClassifier": "uncertainty",
     "CitationKNN": "mil",
     "InstanceWise": "mil",
     "MILClassifier": "mil",
     "MILESTransformer": "mil",
+    "MILOrdinalClassifier": "mil",
+    "MILRegressor": "mil",
     "NetClassifier": "supervised",
     "NetRegressor": "supervised",
     "NormalizedSetKernel": "mil",
@@ -59,7 +65,7 @@ _HOME = {
 }
 _MODULES = {"base", "components", "containers", "datasets", "exceptions", "metrics"}
 _MODULES |= {"inspection", "preprocessing"}
-_MODULES |= {"mil", "nn", "specs", "supervised", "training"}
+_MODULES |= {"mil", "nn", "specs", "supervised", "training", "uncertainty"}
 _SPEC_SUFFIXES = ("Backbone", "Loss", "Pooling")
 
 __all__ = sorted([*_HOME, "__version__"])

@@ -233,7 +233,7 @@ class ClassifierOutputs(ClassifierMixin):
             targets, where each column is the probability of one label.
         """
         check_is_fitted(self)
-        return probabilities(self._raw(X), self.link_)
+        return self._to_probabilities(self._raw(X))
 
     @available_if(has_probabilities)
     def predict_log_proba(self, X: Any) -> Array:
@@ -252,6 +252,10 @@ class ClassifierOutputs(ClassifierMixin):
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
 
+    def _to_probabilities(self, raw: Array) -> Array:
+        """Turn raw scores into probabilities of classes or labels."""
+        return probabilities(raw, self.link_)
+
     def _decide(self, decision: Array) -> Array:
         """Turn scores into classes or indicators."""
         if self._multi_label:
@@ -262,7 +266,13 @@ class ClassifierOutputs(ClassifierMixin):
 
     @staticmethod
     def _score_raw(raw: Array, y: Array, weight: Array | None, criterion: Any) -> float:
-        """Return the accuracy of raw outputs against encoded targets."""
+        """Return the accuracy of raw outputs against encoded targets, where known."""
+        known = y >= 0 if y.ndim == 1 else ~np.isnan(y).any(axis=1)
+        if not known.all():
+            raw, y = raw[known], y[known]
+            weight = None if weight is None else weight[known]
+        if not len(y):
+            return np.nan
         if y.ndim == 2:
             return accuracy_score(y > 0.5, raw > 0, sample_weight=weight)
         codes = raw[:, 0] > 0 if raw.shape[1] == 1 else raw.argmax(axis=1)

@@ -94,10 +94,7 @@ class RegressorOutputs(RegressorMixin):
             nearest to the median.
         """
         check_is_fitted(self)
-        z = self._central(self._raw(X), self.net_.criterion_)
-        if self._y_ndim == 1:
-            z = z[:, 0]
-        return z * self.y_scale_ + self.y_mean_
+        return self._in_unit_of_y(self._raw(X))
 
     @available_if(_has_quantiles)
     def predict_quantiles(self, X: Any) -> Array:
@@ -123,6 +120,13 @@ class RegressorOutputs(RegressorMixin):
         quantiles = z * scale + mean
         return quantiles[:, 0] if self._y_ndim == 1 else quantiles
 
+    def _in_unit_of_y(self, raw: Array) -> Array:
+        """Turn raw outputs into predictions."""
+        z = self._central(raw, self.net_.criterion_)
+        if self._y_ndim == 1:
+            z = z[:, 0]
+        return z * self.y_scale_ + self.y_mean_
+
     @staticmethod
     def _central(raw: Array, criterion: Any) -> Array:
         """Pick one column a target from the columns of several quantiles."""
@@ -134,7 +138,10 @@ class RegressorOutputs(RegressorMixin):
     def _score_raw(
         cls, raw: Array, y: Array, weight: Array | None, criterion: Any
     ) -> float:
-        """Return R2 of raw outputs against encoded targets."""
-        if len(y) < 2:
+        """Return R2 of raw outputs against encoded targets, where known."""
+        known = ~np.isnan(y).any(axis=1)
+        if known.sum() < 2:
             return np.nan
-        return r2_score(y, cls._central(raw, criterion), sample_weight=weight)
+        weight = None if weight is None else weight[known]
+        central = cls._central(raw, criterion)[known]
+        return r2_score(y[known], central, sample_weight=weight)

@@ -58,6 +58,11 @@ _POOLINGS = {
 }
 
 _ESTIMATORS = {
+    "DeepEnsembleClassifier": (
+        "mlmi_sklearn.uncertainty",
+        {"family": "supervised", "type": "classifier"},
+        "Mean of several nets, which tells how unsure they are.",
+    ),
     "NetClassifier": (
         "mlmi_sklearn.supervised",
         {"family": "supervised", "type": "classifier"},
@@ -72,6 +77,16 @@ _ESTIMATORS = {
         "mlmi_sklearn.mil.classifier",
         {"family": "mil", "type": "classifier"},
         "Classifier of bags of instances.",
+    ),
+    "MILOrdinalClassifier": (
+        "mlmi_sklearn.mil.ordinal",
+        {"family": "mil", "type": "classifier"},
+        "Classifier of bags into grades.",
+    ),
+    "MILRegressor": (
+        "mlmi_sklearn.mil.regressor",
+        {"family": "mil", "type": "regressor"},
+        "Regressor of bags of instances.",
     ),
     "TileGrid": (
         "mlmi_sklearn.preprocessing",

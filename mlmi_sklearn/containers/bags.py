@@ -221,9 +221,7 @@ class Bags(BagAttributes):
         labels = _fields.per_instance(y_instances, "y_instances", self._lengths)
         view = self._view(self._starts, self._lengths, self._bag_ids, self._groups)
         if labels is not None:
-            rows = _store.row_index(
-                self._starts, self._lengths, self._lengths.cumsum()
-            )
+            rows = _store.row_index(self._starts, self._lengths, self._lengths.cumsum())
             shape = (self._store.shape[0], *labels.shape[1:])
             placed = np.full(shape, -1, dtype=labels.dtype)
             placed[rows] = labels

@@ -13,6 +13,8 @@ from .classic import (
 )
 from .classifier import MILClassifier
 from .lifting import InstanceWise
+from .ordinal import MILOrdinalClassifier
+from .regressor import MILRegressor
 
 __all__ = [
     "BagFisherVector",
@@ -23,6 +25,8 @@ __all__ = [
     "InstanceWise",
     "MILClassifier",
     "MILESTransformer",
+    "MILOrdinalClassifier",
+    "MILRegressor",
     "NormalizedSetKernel",
     "bag_distance_matrix",
     "check_bags",

@@ -2,63 +2,37 @@
 
 from __future__ import annotations
 
-import warnings
+from collections.abc import Callable
 from functools import partial
-from numbers import Integral
+from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils._param_validation import Interval, StrOptions
-from torch import nn
+from sklearn.utils._param_validation import Interval
 
-from ..base import (
-    CLASS_WEIGHT,
-    COMPONENT,
-    TRAINING_CONSTRAINTS,
-    ClassifierOutputs,
-    Recipe,
-    TorchEstimator,
-    build_backbone,
-    with_training_parameters,
-)
-from ..base.inputs import as_tensor, require_shape
-from ..containers import Bags
-from ..nn.models import BagPredictor
-from ..training.ragged import RaggedTensor
-from .inputs import holds_bags, read_bags
-from .instances import InstanceOutputs
-from .parts import build_pooling
+from ..base import CLASS_WEIGHT, ClassifierOutputs, with_training_parameters
+from ..base.targets import Encoded
+from .base import BAG_CONSTRAINTS, BATCH_SIZE, BagEstimator
+from .docs import with_bag_parameters
+from .fields import LabelledInstances, encode_classes
+from .instances import InstanceClasses
+from .objective import BagObjective
+from .partial import encode_partly, read_partly
 
 __all__ = ["MILClassifier"]
 
 Array = NDArray[Any]
 
-# A step on few instances wastes its overhead; one on many bags leaves few steps in an
-# epoch. Rows that are bags of one come in the usual 128 a batch this way.
-_INSTANCES_PER_BATCH = 128
-_FEWEST_BAGS = 8
 
-_BATCH_SIZE = """"auto" or int, default="auto"
-    Bags in a batch. ``"auto"`` takes as many as hold about 128 instances, at least 8.
-    A lone last bag joins the batch before it."""
-
-
+@with_bag_parameters
 @with_training_parameters(
     lr="1e-3",
     weight_decay="1e-4",
     max_epochs="100",
-    batch_size=_BATCH_SIZE,
+    batch_size=BATCH_SIZE,
 )
-class MILClassifier(
-    InstanceOutputs,
-    ClassNamePrefixFeaturesOutMixin,
-    ClassifierOutputs,
-    TransformerMixin,
-    TorchEstimator,
-):
+class MILClassifier(InstanceClasses, ClassifierOutputs, BagEstimator):
     r"""Classify bags of instances from labels on bags alone.
 
     The standard assumption of multiple-instance learning is that a bag is positive if
@@ -86,7 +60,18 @@ class MILClassifier(
     level : {"instance", "embedding"}, default="instance"
         Whether scores of instances are pooled or their features.
     loss : str, spec or callable, default="cross-entropy"
-        A registered classification loss, on the scores of bags.
+        A registered classification loss, on the scores of bags. Against wrong labels
+        ``"generalised-cross-entropy"``, or ``loss__label_smoothing=0.1``.
+    {bag_parameters}
+    balanced_batches : bool, default=False
+        Whether every batch holds equally many bags of each class, rare ones repeated.
+        Unlike ``class_weight`` it does not make single bags weigh a lot.
+    noise_rate : float, default=0.0
+        Share of bag labels that may be wrong, 0 to below 1. In each batch the bags of
+        largest loss, up to this share, are left out, more of them as training goes on.
+    unlabelled_weight : float, default=0.1
+        Weight of the term that asks for confident predictions on unlabelled bags
+        (entropy minimisation), phased in over the first half of training. At least 0.
     {training_parameters}
 
     Attributes
@@ -121,6 +106,12 @@ class MILClassifier(
     does not depend on the other bags. A plain table is read as bags of one instance,
     for which this is an ordinary classifier.
 
+    Labels may be weak in more ways than one. A bag without a label carries the marker
+    -1 (integers, beside at least two classes), NaN (floats) or None (objects) in
+    ``y``, a single unknown entry of a multi-label ``y`` likewise. Known labels of
+    instances go into ``y_instances``. Labels that may be wrong are met by
+    ``noise_rate`` and by the loss. All of these can be combined.
+
     References
     ----------
     Dietterich, Lathrop and Lozano-Perez, *Solving the multiple instance problem with
@@ -147,19 +138,11 @@ class MILClassifier(
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
-        **TRAINING_CONSTRAINTS,
-        "pooling": COMPONENT,
-        "level": [StrOptions({"instance", "embedding"})],
-        "batch_size": [
-            StrOptions({"auto"}),
-            Interval(Integral, 1, None, closed="left"),
-        ],
+        **BAG_CONSTRAINTS,
+        "balanced_batches": ["boolean"],
+        "noise_rate": [Interval(Real, 0, 1, closed="left")],
+        "unlabelled_weight": [Interval(Real, 0, None, closed="left")],
         "class_weight": CLASS_WEIGHT,
-    }
-    _components: ClassVar[dict[str, str]] = {
-        "backbone": "backbone",
-        "pooling": "pooling",
-        "loss": "loss",
     }
 
     def __init__(
@@ -169,6 +152,13 @@ class MILClassifier(
         level: str = "instance",
         *,
         loss: Any = "cross-entropy",
+        max_instances: int | None = None,
+        instance_labels: str = "ignore",
+        instance_weight: float = 1.0,
+        smoothness: float = 0.0,
+        balanced_batches: bool = False,
+        noise_rate: float = 0.0,
+        unlabelled_weight: float = 0.1,
         optimizer: Any = "adamw",
         lr: float = 1e-3,
         weight_decay: float = 1e-4,
@@ -193,6 +183,13 @@ class MILClassifier(
         self.pooling = pooling
         self.level = level
         self.loss = loss
+        self.max_instances = max_instances
+        self.instance_labels = instance_labels
+        self.instance_weight = instance_weight
+        self.smoothness = smoothness
+        self.balanced_batches = balanced_batches
+        self.noise_rate = noise_rate
+        self.unlabelled_weight = unlabelled_weight
         self.optimizer = optimizer
         self.lr = lr
         self.weight_decay = weight_decay
@@ -213,7 +210,9 @@ class MILClassifier(
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> MILClassifier:
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, y_instances: Any = None
+    ) -> MILClassifier:
         """Train on labelled bags.
 
         Parameters
@@ -222,9 +221,14 @@ class MILClassifier(
             Bags; see :func:`~mlmi_sklearn.check_bags`. Groups of :class:`Bags`, such
             as patients, are kept together when early stopping sets bags aside.
         y : array-like of shape (n_bags,) or (n_bags, n_labels)
-            Classes of bags, or an indicator matrix of 0 and 1.
+            Classes of bags, or an indicator matrix of 0 and 1; see the notes for
+            unlabelled bags.
         sample_weight : array-like of shape (n_bags,), default=None
             Non-negative weights of bags.
+        y_instances : list of arrays, or array of shape (n_instances,), default=None
+            Known classes of instances, or 0 and 1 for the first and second of two
+            classes; -1 where unknown. Under cross-validation pass a list with one
+            array a bag, or keep them in the bags: ``instance_labels="use"``.
 
         Returns
         -------
@@ -240,6 +244,8 @@ class MILClassifier(
         TrainingDivergedError
             If the loss became NaN or infinite.
         """
+        if y_instances is not None:
+            X = LabelledInstances(X, y_instances)
         return self._fit(X, y, sample_weight, resume=self.warm_start)
 
     def partial_fit(
@@ -266,89 +272,35 @@ class MILClassifier(
         """
         return self._partial_fit(X, y, classes, sample_weight)
 
-    def transform(self, X: Any) -> Array:
-        """Compute embeddings of bags: what the head sees, or would see.
+    # -- stages of the template --------------------------------------------------------
 
-        Parameters
-        ----------
-        X : Bags or other bags
-            As in :meth:`fit`.
+    def _read_targets(self, y: Any) -> Any:
+        return read_partly(super()._read_targets, y)
 
-        Returns
-        -------
-        ndarray of shape (n_bags, n_embedding)
-            Pooled features. Where scores are pooled, features of the instances by
-            their share in the score of the bag.
-        """
-        return self._compute(X, "embed")[0]
+    def _encode(self, y: Any, weight: Array | None) -> Encoded:
+        return encode_partly(super()._encode, y, weight)
 
-    # -- stages of the template -------------------------------------------------------
+    def _encode_again(self, y: Any, weight: Array | None) -> Encoded:
+        return encode_partly(super()._encode_again, y, weight)
 
-    def _read_inputs(self, X: Any, *, reset: bool) -> Bags:
-        groups_rows = holds_bags(X)
-        bags = read_bags(self, X, reset=reset)
-        if reset:
-            self._saw_bags = groups_rows
-            return bags
-        require_shape(self, bags.values, self._recipe.input_shape)
-        if self._saw_bags and not groups_rows:
-            warnings.warn(
-                f"X is a table, so each of its {len(bags)} rows is read as a bag of "
-                "one instance, but the model was fitted on bags. For a single bag pass "
-                "[X]; for instances use predict_instances.",
-                UserWarning,
-                stacklevel=4,
+    def _encode_known(self, classes: Array, y: Any, weight: Array | None) -> Encoded:
+        encode: Callable[..., Encoded] = partial(super()._encode_known, classes)
+        return encode_partly(encode, y, weight)
+
+    def _encode_instances(self, labels: Array, encoded: Encoded) -> Array:
+        if not encoded.attributes["_multi_label"]:
+            return encode_classes(labels, encoded.attributes["classes_"])
+        if labels.shape[1:] != encoded.y.shape[1:]:
+            raise ValueError(
+                f"y_instances has shape {labels.shape}; for {encoded.n_outputs} labels "
+                f"pass shape (n_instances, {encoded.n_outputs}) of 0, 1 and -1."
             )
-        return bags
+        return np.where(labels == -1, np.nan, labels)
 
-    def _sample_shape(self, inputs: Bags) -> tuple[int, ...]:
-        return tuple(inputs.instance_shape)
-
-    def _input_dtype(self, inputs: Bags) -> torch.dtype:
-        return torch.float64 if inputs.values.dtype == np.float64 else torch.float32
-
-    def _rows(self, inputs: Bags, dtype: torch.dtype) -> RaggedTensor:
-        # Row by row in memory, so that the layout of X cannot change a rounding.
-        values = as_tensor(inputs.values, dtype).contiguous()
-        return RaggedTensor(values, torch.from_numpy(np.array(inputs.lengths)))
-
-    def _groups(self, inputs: Bags) -> Array | None:
-        return inputs.groups
-
-    def _rows_per_batch(self, inputs: Bags) -> int:
-        if self.batch_size != "auto":
-            return int(self.batch_size)
-        mean_length = inputs.n_instances / len(inputs)
-        return max(_FEWEST_BAGS, round(_INSTANCES_PER_BATCH / mean_length))
-
-    def _rows_per_prediction(self, inputs: Bags) -> int:
-        mean_length = inputs.n_instances / len(inputs)
-        return max(1, round(super()._rows_per_prediction(inputs) / mean_length))
-
-    def _assemble(self, recipe: Recipe) -> nn.Module:
-        return BagPredictor(
-            build_backbone(recipe.parts["backbone"], recipe.input_shape),
-            partial(build_pooling, recipe.parts["pooling"]),
-            recipe.n_outputs,
-            recipe.options["level"],
+    def _objective(self) -> BagObjective:
+        return BagObjective(
+            self.instance_weight,
+            self.smoothness,
+            self.noise_rate,
+            self.unlabelled_weight,
         )
-
-    def _advice_on_lengths(self, inputs: Bags, n_targets: int) -> str:
-        if n_targets == inputs.n_instances > len(inputs):
-            return (
-                "y has one entry for each instance; pass one for each bag, and labels "
-                "of instances as Bags(..., y_instances=...)."
-            )
-        if inputs.n_instances == len(inputs):
-            return (
-                "The rows of a 2-D array are bags of one instance; to group rows, pass "
-                "Bags(X, lengths=...) or Bags.from_frame(df, bag=..., y=...)."
-            )
-        return "Pass one label for each bag."
-
-    def _options(self, encoded: Any) -> dict[str, Any]:
-        return {"level": self.level}
-
-    @property
-    def _n_features_out(self) -> int:
-        return self.net_.module_.out_features

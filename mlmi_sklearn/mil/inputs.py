@@ -12,6 +12,7 @@ from scipy import sparse
 from ..base.inputs import as_host_array, read_array
 from ..containers import Bags, check_bags
 from ..exceptions import BagError
+from .streaming import read_head, streams
 
 __all__ = ["holds_bags", "named_instances", "read_bags", "require_table"]
 
@@ -48,7 +49,12 @@ def holds_bags(X: Any) -> bool:
 
 
 def read_bags(
-    estimator: Any, X: Any, *, reset: bool, accept_sparse: bool = False
+    estimator: Any,
+    X: Any,
+    *,
+    reset: bool,
+    accept_sparse: bool = False,
+    stream: bool = False,
 ) -> Bags:
     """Validate X as bags of finite numbers.
 
@@ -62,11 +68,14 @@ def read_bags(
         Whether this is training data.
     accept_sparse : bool, default=False
         Whether instances may be sparse.
+    stream : bool, default=False
+        Whether bags that :func:`~.streaming.streams` may stay where they are; their
+        numbers are then checked when they are read.
 
     Returns
     -------
     Bags
-        Of float32 or float64.
+        Of float32 or float64, if not streamed.
 
     Raises
     ------
@@ -85,6 +94,10 @@ def read_bags(
             "ones: pass X.with_values(X.values.toarray()), or reduce them first with "
             "InstanceWise(TruncatedSVD(100))."
         )
+    if stream and streams(bags):
+        head = bags[0][:1]
+        named = head if bags.feature_names is None else _frame(head, bags)
+        return read_head(estimator, bags, named, reset=reset)
     try:
         values = read_array(
             estimator, named_instances(bags), reset=reset, accept_sparse=accept_sparse
@@ -111,7 +124,11 @@ def named_instances(bags: Bags) -> Any:
     """
     if bags.feature_names is None or bags.is_sparse:
         return bags.values
-    return pd.DataFrame(bags.values, columns=list(bags.feature_names), copy=False)
+    return _frame(bags.values, bags)
+
+
+def _frame(values: Any, bags: Bags) -> pd.DataFrame:
+    return pd.DataFrame(values, columns=list(bags.feature_names or ()), copy=False)
 
 
 def require_table(X: Any) -> None:

@@ -1,0 +1,33 @@
+"""One text for the parameters that all deep estimators for bags share."""
+
+from __future__ import annotations
+
+import re
+from inspect import cleandoc
+from textwrap import indent
+from typing import TypeVar
+
+__all__ = ["with_bag_parameters"]
+
+_T = TypeVar("_T", bound=type)
+
+BAG_PARAMETERS = cleandoc("""
+    max_instances : int or None, default=None
+        Instances of a bag that training sees at a time, drawn anew for each batch.
+        None sees all. Predictions always do.
+    instance_labels : {"ignore", "use"}, default="ignore"
+        Whether ``y_instances`` of :class:`Bags` are trained on. Ignored, they are the
+        truth that metrics compare with.
+    instance_weight : float, default=1.0
+        Weight of the loss of labelled instances, their mean over a bag; at least 0.
+    smoothness : float, default=0.0
+        Weight of the mean squared difference of scores between an instance and its
+        eight nearest in the bag, by ``Bags.coords``. At least 0.
+""")
+
+
+def with_bag_parameters(cls: _T) -> _T:
+    """Replace ``{bag_parameters}`` in a class docstring by the shared text."""
+    place = re.compile(r"^( *)\{bag_parameters\}", re.MULTILINE)
+    cls.__doc__ = place.sub(lambda m: indent(BAG_PARAMETERS, m[1]), cls.__doc__ or "")
+    return cls

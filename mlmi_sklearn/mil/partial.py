@@ -1,0 +1,169 @@
+"""Targets of which a part is unknown.
+
+The marker is scikit-learn's where it has one: -1 for integers (as in
+:mod:`sklearn.semi_supervised`), NaN for floats, None for objects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..base.targets import Encoded
+
+__all__ = ["PartialTargets", "encode_partly", "read_partly", "unlabelled"]
+
+Array = NDArray[Any]
+
+
+class PartialTargets:
+    """Targets with a mask of what is missing.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,) or (n, n_outputs)
+        Validated targets, with fillers where missing.
+    missing : ndarray of bool, of the shape of ``values``
+        What is unknown.
+    """
+
+    def __init__(self, values: Array, missing: Array) -> None:
+        self.values = values
+        self.missing = missing
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __getitem__(self, rows: Any) -> PartialTargets:
+        return PartialTargets(self.values[rows], self.missing[rows])
+
+    @property
+    def known(self) -> Array:
+        """Rows of which something is known."""
+        return ~self.missing.reshape(len(self), -1).all(axis=1)
+
+
+def unlabelled(y: Any) -> Array | None:
+    """Find the entries of a target that carry the marker.
+
+    Parameters
+    ----------
+    y : array-like
+        Targets. In a column of integers -1 is the marker only beside two other values
+        at least: -1 and 1 alone are two classes.
+
+    Returns
+    -------
+    ndarray of bool or None
+        None if everything is known.
+
+    Examples
+    --------
+    >>> unlabelled([0, 1, -1])
+    array([False, False,  True])
+    >>> unlabelled([1, -1, -1]) is None
+    True
+    """
+    missing: Array
+    try:
+        array = np.asarray(y)
+    except (TypeError, ValueError):  # left to the usual validation
+        return None
+    if array.dtype.kind == "f":
+        missing = np.asarray(np.isnan(array))
+    elif array.dtype.kind == "O":
+        missing = np.asarray(pd.isna(array))
+    elif array.dtype.kind == "i":
+        missing = np.asarray(array == -1)
+        if not missing.any() or len(np.unique(array[~missing])) < 2:
+            return None
+    else:
+        return None
+    return missing if bool(missing.any()) else None
+
+
+def read_partly(read: Callable[[Any], Array], y: Any) -> Array | PartialTargets:
+    """Validate targets, aside from those that are unknown.
+
+    Parameters
+    ----------
+    read : callable
+        Validates complete targets.
+    y : array-like of shape (n,) or (n, n_outputs)
+        Targets.
+
+    Returns
+    -------
+    ndarray or PartialTargets
+        The latter only if something is unknown.
+
+    Raises
+    ------
+    ValueError
+        If nothing is known, or the known part is not valid.
+    """
+    missing = unlabelled(y)
+    if missing is None or missing.ndim not in (1, 2):
+        return read(y)
+    if missing.all():
+        raise ValueError(
+            "y holds no label: every entry is the marker for unlabelled bags (-1 for "
+            "integers, NaN for floats, None for objects). Label some bags of each "
+            "class."
+        )
+    array = np.asarray(y)
+    if array.ndim == 2:
+        # Any known entry of the column is a filler that keeps its kind of values.
+        filler = array[~missing][0]
+        return PartialTargets(read(np.where(missing, filler, array)), missing)
+    known = read(array[~missing].tolist() if array.dtype == object else array[~missing])
+    values = np.empty(len(array), dtype=known.dtype)
+    values[~missing], values[missing] = known, known[0]
+    return PartialTargets(values, missing)
+
+
+def encode_partly(
+    encode: Callable[[Array, Array | None], Encoded], y: Any, weight: Array | None
+) -> Encoded:
+    """Encode what is known; mark the rest by -1 (codes) or NaN (numbers).
+
+    Parameters
+    ----------
+    encode : callable
+        Encodes complete targets.
+    y : ndarray or PartialTargets
+        Targets.
+    weight : ndarray of shape (n,) or None
+        Weights of rows.
+
+    Returns
+    -------
+    Encoded
+        One row for each of ``y``.
+    """
+    if not isinstance(y, PartialTargets):
+        return encode(y, weight)
+    known = y.known
+    inner = encode(y.values[known], None if weight is None else weight[known])
+    unknown = -1 if inner.y.dtype.kind == "i" else np.nan
+    codes = _spread(inner.y, known, unknown)
+    if codes.ndim == 2 and y.missing.shape == codes.shape:
+        codes[y.missing] = np.nan
+    weights = inner.weight
+    if weights is not None:
+        weights = _spread(weights, known, 1.0)
+        weights[~known] = 1.0 if weight is None else weight[~known]
+    strata = None if inner.strata is None else _spread(inner.strata, known, -1)
+    return replace(inner, y=codes, weight=weights, strata=strata)
+
+
+def _spread(part: Array, rows: Array, filler: float) -> Array:
+    """Put rows in their places among others that hold a filler."""
+    whole = np.full((len(rows), *part.shape[1:]), filler, dtype=part.dtype)
+    whole[rows] = part
+    return whole
