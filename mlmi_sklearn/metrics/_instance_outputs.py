@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from sklearn.frozen import FrozenEstimator
@@ -57,12 +58,21 @@ def instance_outputs(
     >>> [len(s) for s in scores] == bags.lengths.tolist()
     True
     """
-    owner, inputs = unwrapped(estimator, X, method)
+    owner, inputs = unwrapped(estimator, X, lambda inner: hasattr(inner, method))
+    if owner is None:
+        raise TypeError(
+            f"{type(estimator).__name__} has no method {method!r} and holds no single "
+            "estimator that has, so it says nothing about instances. Use one that "
+            "does, such as MILClassifier, alone, as the last step of a Pipeline, or "
+            "in a search with refit=True."
+        )
     return getattr(owner, method)(inputs, **params)
 
 
-def unwrapped(estimator: Any, X: Any, method: str) -> tuple[Any, Any]:
-    """Return the fitted estimator that has a method, and the input it expects.
+def unwrapped(
+    estimator: Any, X: Any, is_wanted: Callable[[Any], bool]
+) -> tuple[Any, Any]:
+    """Return the outermost fitted estimator of some kind, and the input it expects.
 
     Parameters
     ----------
@@ -70,34 +80,27 @@ def unwrapped(estimator: Any, X: Any, method: str) -> tuple[Any, Any]:
         Fitted; wrapped or not.
     X : object
         Input of the outermost estimator.
-    method : str
-        The method looked for.
+    is_wanted : callable
+        Whether a given estimator is what is looked for.
 
     Returns
     -------
-    owner : estimator
-        The outermost estimator that has the method.
+    owner : estimator or None
+        None if there is none.
     X : object
         Its input: transformed by the steps of pipelines that come before it.
-
-    Raises
-    ------
-    TypeError
-        If none has the method.
     """
-    current = estimator
-    while not hasattr(current, method):
-        check_is_fitted(current)
-        if isinstance(current, Pipeline):
-            if len(current.steps) > 1:
-                X = current[:-1].transform(X)
-            current = current.steps[-1][1]
+    while not is_wanted(estimator):
+        check_is_fitted(estimator)
+        if isinstance(estimator, Pipeline):
+            if len(estimator.steps) > 1:
+                X = estimator[:-1].transform(X)
+            estimator = estimator.steps[-1][1]
             continue
-        inner = _inner(current)
-        if inner is None:
-            raise TypeError(_lacks(estimator, current, method))
-        current = inner
-    return current, X
+        estimator = _inner(estimator)
+        if estimator is None:
+            return None, X
+    return estimator, X
 
 
 def _inner(estimator: Any) -> Any:
@@ -110,13 +113,3 @@ def _inner(estimator: Any) -> Any:
         if hasattr(estimator, name):
             return getattr(estimator, name)
     return None
-
-
-def _lacks(estimator: Any, innermost: Any, method: str) -> str:
-    name, last = type(estimator).__name__, type(innermost).__name__
-    where = name if innermost is estimator else f"{last} inside {name}"
-    return (
-        f"{where} has no method {method!r}, so it says nothing about instances. Use an "
-        "estimator that scores instances, such as MILClassifier, alone, as the last "
-        "step of a Pipeline, or in a search with refit=True."
-    )
