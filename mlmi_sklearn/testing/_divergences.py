@@ -1,0 +1,206 @@
+"""Checks of divergences, adversarial losses and augmentations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ._core import require
+from ._subjects import Subject
+from ._tensors import (
+    TOLERANCE,
+    require_close,
+    require_finite,
+    require_gradients,
+    seeded,
+)
+
+__all__ = ["ADVERSARIAL_CHECKS", "DIVERGENCE_CHECKS", "DivergenceSubject"]
+
+
+class DivergenceSubject(Subject):
+    """A divergence, and samples of two domains."""
+
+    @property
+    def width(self) -> int:
+        """Width of the features."""
+        return int(self.part.example.get("in_features", 8))
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """Keyword arguments of the factory, apart from the width."""
+        return {k: v for k, v in self.part.example.items() if k != "in_features"}
+
+    def module(self, dtype: torch.dtype = torch.float32) -> Any:
+        """Build the divergence in evaluation mode."""
+        module = self.build(self.width)
+        require(
+            isinstance(module, nn.Module),
+            f"its factory returned a {type(module).__name__}.",
+            "Return a torch.nn.Module.",
+        )
+        return module.eval().to(dtype)
+
+    def sample(self, n: int, seed: int, shift: float = 0.0) -> Tensor:
+        """Return n rows of features around `shift`."""
+        with seeded(seed):
+            return torch.randn(n, self.width, dtype=torch.float64).float() + shift
+
+    def between(self, module: Any, zs: Tensor, zt: Tensor) -> Tensor:
+        """Call the divergence, with the same random numbers every time."""
+        with seeded(7):
+            value = module(zs, zt)
+        require(
+            isinstance(value, Tensor) and value.ndim == 0,
+            f"it returned {_shape(value)} for {len(zs)} and {len(zt)} rows.",
+            "Return a scalar tensor.",
+        )
+        return value
+
+
+def check_attribute(subject: DivergenceSubject) -> None:
+    """Its attribute adversarial says whether it owns a critic."""
+    module = subject.module()
+    found = getattr(module, "adversarial", None)
+    require(
+        isinstance(found, bool),
+        f"its attribute adversarial is {found!r}.",
+        "Set adversarial = True if it has a critic that is trained against the "
+        "features, else False.",
+    )
+    has = any(p.requires_grad for p in module.parameters())
+    require(has or not found, "adversarial is True, but it has no parameters.")
+
+
+def check_scalar(subject: DivergenceSubject) -> None:
+    """Samples of any sizes give a finite scalar of their type."""
+    for dtype in TOLERANCE:
+        module = subject.module(dtype)
+        for n, m in ((8, 8), (16, 5), (5, 16), (2, 3)):
+            zs, zt = subject.sample(n, 1).to(dtype), subject.sample(m, 2).to(dtype)
+            value = subject.between(module, zs, zt)
+            require_finite(value, f"its value for {n} and {m} rows", "Look for 0 / 0.")
+            wrong = f"features of {dtype} gave {value.dtype}."
+            require(value.dtype == dtype, wrong, "Keep the type of zs.")
+
+
+def check_zero_for_equal_samples(subject: DivergenceSubject) -> None:
+    """Without a critic, it is about 0 for equal samples and grows with a shift."""
+    module = subject.module()
+    if getattr(module, "adversarial", False):
+        return
+    zs = subject.sample(64, 1)
+    equal = float(subject.between(module, zs, zs.clone()).detach())
+    near = float(subject.between(module, zs, subject.sample(64, 2)).detach())
+    # Twice the spread for one, since covariances do not see a shift of the mean.
+    other = 3 * subject.sample(64, 2) + 3
+    far = float(subject.between(module, zs, other).detach())
+    require(
+        abs(equal) <= 0.05 * max(abs(far), 1e-6),
+        f"it is {equal:.3g} for equal samples and {far:.3g} for distant ones.",
+        "Subtract what it is for equal samples; watch out for biased estimates.",
+    )
+    require(
+        far > near,
+        f"it is {near:.3g} for two samples of one distribution and {far:.3g} for "
+        "samples of two.",
+        "It should be larger for samples of two distributions.",
+    )
+
+
+def check_order_of_rows_of_samples(subject: DivergenceSubject) -> None:
+    """The order of rows does not matter, and rows are not paired."""
+    module = subject.module()
+    zs, zt = subject.sample(9, 1), subject.sample(9, 2, 1.0)
+    order = torch.arange(9).flip(0)
+    require_close(
+        subject.between(module, zs, zt[order]),
+        subject.between(module, zs, zt),
+        "it depends on the order of the rows",
+        "Compare the samples as sets, not row by row.",
+        1e-4,
+    )
+
+
+def check_gradients_of_both(subject: DivergenceSubject) -> None:
+    """Finite gradients reach both samples and every parameter."""
+    module = subject.module().train()
+    zs = subject.sample(9, 1).requires_grad_()
+    zt = subject.sample(7, 2, 1.0).requires_grad_()
+    subject.between(module, zs, zt).backward()
+    for tensor in (zs, zt):
+        require_gradients(module, tensor)
+
+
+def check_samples_are_left_alone(subject: DivergenceSubject) -> None:
+    """The samples are not written to."""
+    zs, zt = subject.sample(9, 1), subject.sample(7, 2)
+    before = zs.clone(), zt.clone()
+    with torch.no_grad():
+        subject.between(subject.module(), zs, zt)
+    same = torch.equal(zs, before[0]) and torch.equal(zt, before[1])
+    require(same, "it changed the samples.", "Avoid in-place operations.")
+
+
+def check_scalars(subject: Subject) -> None:
+    """discriminator(real, fake) and generator(fake) are finite scalars."""
+    loss = subject.build()
+    for method in ("discriminator", "generator"):
+        found = getattr(loss, method, None)
+        require(callable(found), f"it has no method {method!r}.", "Add it.")
+    for size in (0.0, 1.0, 1e4):
+        real, fake = _logits(size), -_logits(size)
+        values = loss.discriminator(real, fake), loss.generator(fake)
+        for name, value in zip(("discriminator", "generator"), values, strict=True):
+            require(
+                isinstance(value, Tensor) and value.ndim == 0,
+                f"{name} returned {_shape(value)}.",
+                "Average over the batch.",
+            )
+            remedy = "Use logsigmoid or softplus instead of log."
+            require_finite(value, f"{name} for scores of {size:g}", remedy)
+
+
+def check_opponents(subject: Subject) -> None:
+    """The discriminator wants real above fake, the generator fake above that."""
+    loss = subject.build()
+    real = torch.full((6, 1), 0.2, requires_grad=True)
+    fake = torch.full((6, 1), 0.3, requires_grad=True)
+    up, down = torch.autograd.grad(loss.discriminator(real, fake), [real, fake])
+    require(
+        float(up.sum()) < 0 < float(down.sum()),
+        f"slopes of the discriminator's loss are {float(up.sum()):.3g} for real and "
+        f"{float(down.sum()):.3g} for fake scores.",
+        "They should be negative and positive: both losses are minimised.",
+    )
+    (slope,) = torch.autograd.grad(loss.generator(fake), fake)
+    require(
+        float(slope.sum()) < 0,
+        f"the slope of the generator's loss is {float(slope.sum()):.3g}.",
+        "It should be negative: the generator wants high scores for fakes.",
+    )
+
+
+def _logits(size: float) -> Tensor:
+    with seeded(1):
+        return size * torch.randn(6, 1).sign()
+
+
+def _shape(value: Any) -> str:
+    if isinstance(value, Tensor):
+        return f"a tensor of shape {tuple(value.shape)}"
+    return f"a {type(value).__name__}"
+
+
+DIVERGENCE_CHECKS = [
+    check_attribute,
+    check_scalar,
+    check_zero_for_equal_samples,
+    check_order_of_rows_of_samples,
+    check_gradients_of_both,
+    check_samples_are_left_alone,
+]
+
+ADVERSARIAL_CHECKS = [check_scalars, check_opponents]

@@ -1,0 +1,190 @@
+"""Components under examination: how they are built and fed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..components import Component
+from ..nn.segments import Segments
+from ._core import require
+from ._tensors import seeded
+
+__all__ = [
+    "SHAPES",
+    "BackboneSubject",
+    "ModuleSubject",
+    "PoolingSubject",
+    "Subject",
+    "label_of",
+]
+
+#: Shape of a sample for each value of the tag "input".
+SHAPES: dict[str, tuple[int, ...]] = {
+    "vector": (20,),
+    "image": (1, 16, 16),
+    "volume": (1, 8, 8, 8),
+    "sequence": (6, 10),
+}
+
+
+def label_of(part: Component) -> str:
+    """Name a component with its distribution, as messages do."""
+    return f"{part.label} of {part.dist!r}"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A component and what it is built with: its registered `example`."""
+
+    part: Component
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """Keyword arguments of the factory."""
+        return dict(self.part.example)
+
+    def build(self, *sizes: Any, seed: int = 0, **changes: Any) -> Any:
+        """Build the component under a seed."""
+        with seeded(seed):
+            return self.part.build(*sizes, **{**self.params, **changes})
+
+
+class ModuleSubject(Subject):
+    """A component that is a module, with inputs and named outputs."""
+
+    def module(self, seed: int = 0, dtype: torch.dtype = torch.float32) -> Any:
+        """Build the module in evaluation mode."""
+        module = self.make(seed)
+        require(
+            isinstance(module, nn.Module),
+            f"its factory returned a {type(module).__name__}.",
+            "Return a torch.nn.Module.",
+        )
+        return module.eval().to(dtype)
+
+    def make(self, seed: int) -> Any:
+        """Call the factory."""
+        raise NotImplementedError
+
+    def inputs(self, dtype: torch.dtype = torch.float32) -> Tensor:
+        """Return one batch."""
+        raise NotImplementedError
+
+    def run(self, module: Any, inputs: Tensor) -> dict[str, Tensor]:
+        """Call the module and name its outputs."""
+        raise NotImplementedError
+
+    def keywords(self, inputs: Tensor) -> tuple[Any, ...]:
+        """Return the positional arguments that stand for a batch."""
+        return (inputs,)
+
+    def named(self, output: Any) -> dict[str, Tensor]:
+        """Name what the module returned."""
+        raise NotImplementedError
+
+
+class BackboneSubject(ModuleSubject):
+    """A backbone; the shape of a sample is that of the example, or of its tag."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one sample."""
+        takes = str(self.part.tags.get("input", "vector"))
+        given = self.part.example.get("input_shape", SHAPES.get(takes, (20,)))
+        return tuple(given)
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """Keyword arguments of the factory, apart from the shape."""
+        return {k: v for k, v in self.part.example.items() if k != "input_shape"}
+
+    def make(self, seed: int) -> Any:
+        """Build the backbone for the shape."""
+        return self.build(self.shape, seed=seed)
+
+    def inputs(self, dtype: torch.dtype = torch.float32) -> Tensor:
+        """Return five samples."""
+        with seeded(1):
+            return torch.randn(5, *self.shape, dtype=torch.float64).to(dtype)
+
+    def named(self, output: Any) -> dict[str, Tensor]:
+        """Make sure that there is one tensor."""
+        require(
+            isinstance(output, Tensor),
+            f"forward returned a {type(output).__name__}.",
+            "Return one tensor of shape (B, out_features).",
+        )
+        return {"output": output}
+
+    def run(self, module: Any, inputs: Tensor) -> dict[str, Tensor]:
+        """Call the backbone."""
+        return self.named(module(inputs))
+
+
+class PoolingSubject(ModuleSubject):
+    """A pooling; bags of many sizes go in."""
+
+    lengths = (3, 1, 17, 2, 50, 1, 8)
+
+    @property
+    def width(self) -> int:
+        """Width of the values."""
+        return int(self.part.example.get("in_features", 8))
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """Keyword arguments of the factory, apart from the width."""
+        return {k: v for k, v in self.part.example.items() if k != "in_features"}
+
+    def make(self, seed: int) -> Any:
+        """Build the pooling for the width."""
+        return self.build(self.width, seed=seed)
+
+    def inputs(self, dtype: torch.dtype = torch.float32) -> Tensor:
+        """Return the instances of all bags, no two values alike."""
+        return self.values(sum(self.lengths), dtype=dtype)
+
+    def values(
+        self,
+        n: int,
+        width: int | None = None,
+        seed: int = 1,
+        dtype: torch.dtype = torch.float32,
+    ) -> Tensor:
+        """Return n random instances."""
+        with seeded(seed):
+            shape = (n, self.width if width is None else width)
+            return 2 * torch.randn(shape, dtype=torch.float64).to(dtype)
+
+    def keywords(self, inputs: Tensor) -> tuple[Any, ...]:
+        """Return the instances and where the bags are."""
+        return inputs, Segments(list(self.lengths))
+
+    def named(self, output: Any) -> dict[str, Tensor]:
+        """Make sure that there are two tensors."""
+        pair = isinstance(output, tuple) and len(output) == 2
+        require(
+            pair and all(isinstance(part, Tensor) for part in output),
+            f"forward returned {_describe(output)}.",
+            "Return a tuple of two tensors, (pooled (B, out_features), weights (N,)).",
+        )
+        return dict(zip(("pooled", "weights"), output, strict=True))
+
+    def run(self, module: Any, inputs: Tensor) -> dict[str, Tensor]:
+        """Pool the standard bags."""
+        return self.named(module(*self.keywords(inputs)))
+
+    def pool(self, module: Any, values: Tensor, lengths: Any) -> dict[str, Tensor]:
+        """Pool any bags."""
+        return self.named(module(values, Segments(lengths)))
+
+
+def _describe(output: Any) -> str:
+    if isinstance(output, tuple | list):
+        inner = ", ".join(type(part).__name__ for part in output)
+        return f"a {type(output).__name__} of ({inner})"
+    return f"a {type(output).__name__}"

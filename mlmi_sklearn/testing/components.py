@@ -1,0 +1,98 @@
+"""Checks of registered components against their contract."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ..components import Component, find_component
+from ._augmentations import AUGMENTATION_CHECKS, AugmentationSubject
+from ._backbones import BACKBONE_CHECKS
+from ._core import Check, CheckResult, run_checks
+from ._divergences import ADVERSARIAL_CHECKS, DIVERGENCE_CHECKS, DivergenceSubject
+from ._losses import LOSS_CHECKS, LossSubject
+from ._pooling_protocol import POOLING_PROTOCOL_CHECKS
+from ._poolings import POOLING_CHECKS
+from ._subjects import BackboneSubject, PoolingSubject, Subject, label_of
+from .estimators import mlmi_estimator_checks
+
+__all__ = ["check_component", "component_checks"]
+
+_KINDS: dict[str, tuple[type[Subject], list[Callable[[Any], None]]]] = {
+    "backbone": (BackboneSubject, [*BACKBONE_CHECKS]),
+    "loss": (LossSubject, [*LOSS_CHECKS]),
+    "pooling": (PoolingSubject, [*POOLING_CHECKS, *POOLING_PROTOCOL_CHECKS]),
+    "divergence": (DivergenceSubject, [*DIVERGENCE_CHECKS]),
+    "adversarial-loss": (Subject, [*ADVERSARIAL_CHECKS]),
+    "augmentation": (AugmentationSubject, [*AUGMENTATION_CHECKS]),
+}
+
+
+def component_checks(component: Component) -> Iterator[tuple[Any, Check]]:
+    """Yield the checks for a component.
+
+    Parameters
+    ----------
+    component : Component
+        From :func:`~mlmi_sklearn.find_component` or
+        :func:`~mlmi_sklearn.list_components`.
+
+    Yields
+    ------
+    subject : Component or estimator
+        What the check is to be called with: the component, or the estimator that it
+        is the class of.
+    check : Check
+        Raises :class:`ContractError` if the contract is broken.
+
+    Examples
+    --------
+    >>> from mlmi_sklearn import find_component
+    >>> from mlmi_sklearn.testing import component_checks
+    >>> for part, check in component_checks(find_component("loss", "mse")):
+    ...     check(part)
+    """
+    if component.kind == "estimator":
+        estimator = component.load()(**component.example)
+        yield from mlmi_estimator_checks(estimator)
+        return
+    prepare, functions = _KINDS[component.kind]
+    for function in functions:
+        yield component, Check(function, prepare, label_of)
+
+
+def check_component(
+    kind: str, name: str, *, on_fail: str | None = "raise"
+) -> list[CheckResult]:
+    """Check that a registered component keeps the contract of its kind.
+
+    It is built with the `example` it was registered with, or with defaults: inputs
+    that its tag ``input`` names, 8 features, no further arguments.
+
+    Parameters
+    ----------
+    kind, name : str
+        As for :func:`~mlmi_sklearn.find_component`.
+    on_fail : {"raise", None}, default="raise"
+        Whether to raise when all checks have run and some failed.
+
+    Returns
+    -------
+    list of CheckResult
+        One for each check.
+
+    Raises
+    ------
+    ContractError
+        An :class:`AssertionError` that lists every failed check, what is wrong, and
+        how to mend it.
+    ComponentNotFoundError
+        If there is no such component.
+
+    Examples
+    --------
+    >>> from mlmi_sklearn.testing import check_component
+    >>> {result.status for result in check_component("pooling", "mean")}
+    {'passed'}
+    """
+    return run_checks(component_checks(find_component(kind, name)), on_fail)
