@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .components import register_component as register_component
     from .containers import Bags as Bags
     from .containers import check_bags as check_bags
+    from .mil import MISVC as MISVC
     from .mil import BagFisherVector as BagFisherVector
     from .mil import BagStatistics as BagStatistics
     from .mil import BagVLAD as BagVLAD
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from .mil import MILOrdinalClassifier as MILOrdinalClassifier
     from .mil import MILRegressor as MILRegressor
     from .mil import NormalizedSetKernel as NormalizedSetKernel
+    from .mil import SingleInstanceClassifier as SingleInstanceClassifier
+    from .mil import check_mil_assumption as check_mil_assumption
     from .preprocessing import TileGrid as TileGrid
     from .supervised import NetClassifier as NetClassifier
     from .supervised import NetRegressor as NetRegressor
@@ -50,12 +53,15 @@ _HOME = {
     "MILESTransformer": "mil",
     "MILOrdinalClassifier": "mil",
     "MILRegressor": "mil",
+    "MISVC": "mil",
     "NetClassifier": "supervised",
     "NetRegressor": "supervised",
     "NormalizedSetKernel": "mil",
+    "SingleInstanceClassifier": "mil",
     "TileGrid": "preprocessing",
     "all_estimators": "components",
     "check_bags": "containers",
+    "check_mil_assumption": "mil",
     "find_component": "components",
     "hookimpl": "components",
     "list_components": "components",
@@ -65,7 +71,7 @@ _HOME = {
 }
 _MODULES = {"base", "components", "containers", "datasets", "exceptions", "metrics"}
 _MODULES |= {"inspection", "preprocessing"}
-_MODULES |= {"mil", "nn", "specs", "supervised", "training", "uncertainty"}
+_MODULES |= {"mil", "nn", "specs", "supervised", "testing", "training", "uncertainty"}
 _SPEC_SUFFIXES = ("Backbone", "Loss", "Pooling")
 
 __all__ = sorted([*_HOME, "__version__"])

@@ -1,13 +1,16 @@
 """Multiple-instance learning: labels on bags, predictions for bags and instances."""
 
 from ..containers import Bags, check_bags
+from .assumption import check_mil_assumption
 from .classic import (
+    MISVC,
     BagFisherVector,
     BagStatistics,
     BagVLAD,
     CitationKNN,
     MILESTransformer,
     NormalizedSetKernel,
+    SingleInstanceClassifier,
     bag_distance_matrix,
     normalized_set_kernel,
 )
@@ -17,6 +20,7 @@ from .ordinal import MILOrdinalClassifier
 from .regressor import MILRegressor
 
 __all__ = [
+    "MISVC",
     "BagFisherVector",
     "BagStatistics",
     "BagVLAD",
@@ -28,7 +32,9 @@ __all__ = [
     "MILOrdinalClassifier",
     "MILRegressor",
     "NormalizedSetKernel",
+    "SingleInstanceClassifier",
     "bag_distance_matrix",
     "check_bags",
+    "check_mil_assumption",
     "normalized_set_kernel",
 ]
