@@ -118,6 +118,16 @@ _ESTIMATORS = {
         {"family": "mil", "type": "transformer"},
         "Bags to similarities to instances.",
     ),
+    "MISVC": (
+        "mlmi_sklearn.mil.classic.misvm",
+        {"family": "mil", "type": "classifier"},
+        "Support vector machine on bags: mi-SVM and MI-SVM.",
+    ),
+    "SingleInstanceClassifier": (
+        "mlmi_sklearn.mil.classic.single_instance",
+        {"family": "mil", "type": "classifier"},
+        "Any classifier of instances, pooled over bags.",
+    ),
     "NormalizedSetKernel": (
         "mlmi_sklearn.mil.classic.kernels",
         {"family": "mil", "type": "transformer"},

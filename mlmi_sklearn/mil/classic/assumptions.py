@@ -167,7 +167,7 @@ def _by_callable(
     if wrong:
         raise ValueError(
             f"pooling returned shape {wrong[0]} for the scores of a bag; it must map "
-            f"shape (n_instances, {scores.shape[1]}) to {scores.shape[1:]}, for example "
-            "lambda scores: numpy.quantile(scores, 0.9, axis=0)."
+            f"shape (n_instances, {scores.shape[1]}) to {scores.shape[1:]}, as "
+            "lambda scores: numpy.quantile(scores, 0.9, axis=0) does."
         )
     return np.array(pooled, dtype=np.float64)

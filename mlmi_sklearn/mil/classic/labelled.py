@@ -105,7 +105,7 @@ class LabelledBags:
 
 
 def digests(bags: Bags) -> Array:
-    """Number bags by content.
+    """Give bags numbers by content.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ def digests(bags: Bags) -> Array:
         ).digest()
         for content, a, b in _contents(bags)
     ]
-    return np.unique(np.array(names, dtype="V16"), return_inverse=True)[1]
+    return np.unique(np.array(names, dtype="S16"), return_inverse=True)[1]
 
 
 def _contents(bags: Bags) -> Iterable[tuple[bytes, int, int]]:
@@ -156,7 +156,7 @@ def _contents(bags: Bags) -> Iterable[tuple[bytes, int, int]]:
         yield b"".join(part.tobytes() for part in parts), a, b
 
 
-def folds(cv: Any, data: LabelledBags) -> list[Fold] | None:
+def folds(cv: Any, data: LabelledBags, y: Array, kept: Array) -> list[Fold] | None:
     """Split bags for scores out of fold.
 
     Parameters
@@ -165,45 +165,59 @@ def folds(cv: Any, data: LabelledBags) -> list[Fold] | None:
         A number asks for stratified folds, which keep together what has the same
         ``groups`` and copies of one bag; fewer folds if a class has fewer members.
     data : LabelledBags
-        All bags.
+        The bags that count.
+    y : ndarray of shape (n_all,)
+        Labels of all bags as the user passed them, to which splits refer.
+    kept : ndarray of int of shape (n_bags,)
+        Positions of the bags that count among all.
 
     Returns
     -------
     list of (train, test) or None
-        Positions; None if some class has one member only.
+        Positions in `data`; None if a number of folds was asked for but classes, or
+        groups, are too few to train without one part.
 
     Raises
     ------
     ValueError
-        If bags of a class are missing in the training part of a fold.
+        If a splitter leaves a class out of the training part of a fold.
     """
-    groups = data.bags.groups
-    if not isinstance(cv, (int, np.integer)):
-        splitter = check_cv(cv, data.codes, classifier=True)
-        found = list(splitter.split(data.codes[:, None], data.codes, groups))
-    else:
-        n_folds = _possible_folds(int(cv), data, groups)
-        if n_folds < 2:
-            return None
-        found = _stratified(n_folds, data, groups)
     n_classes = len(np.unique(data.codes))
-    if any(len(np.unique(data.codes[train])) < n_classes for train, _ in found):
-        raise ValueError(
-            f"cv={cv!r} leaves a class out of the training bags of a fold. Use folds "
-            "that hold every class, such as a smaller number, or threshold=0.0."
-        )
+    if isinstance(cv, (int, np.integer)):
+        n_folds = _possible_folds(int(cv), data)
+        found = _stratified(n_folds, data) if n_folds > 1 else []
+        whole = [len(np.unique(data.codes[train])) == n_classes for train, _ in found]
+        return found if found and all(whole) else None
+    new = np.full(len(y), -1)
+    new[kept] = np.arange(len(kept))
+    groups = None
+    if data.bags.groups is not None:
+        groups = np.empty(len(y), dtype=data.bags.groups.dtype)
+        groups[kept] = data.bags.groups
+    found = []
+    for parts in check_cv(cv, y, classifier=True).split(
+        np.zeros((len(y), 1)), y, groups
+    ):
+        train, test = (new[part][new[part] >= 0] for part in parts)
+        if len(np.unique(data.codes[train])) < n_classes:
+            raise ValueError(
+                f"cv={cv!r} leaves a class out of the training bags of a fold. Pass "
+                "folds that hold every class, a number, or threshold=0.0."
+            )
+        found.append((train, test))
     return found
 
 
-def _possible_folds(cv: int, data: LabelledBags, groups: Array | None) -> int:
+def _possible_folds(cv: int, data: LabelledBags) -> int:
     """Count folds so that each can be spared without losing a class."""
-    units = data.ids if groups is None else groups
+    units = data.ids if data.bags.groups is None else data.bags.groups
     members = [len(np.unique(units[data.codes == c])) for c in np.unique(data.codes)]
     return min(cv, *members)
 
 
-def _stratified(n_folds: int, data: LabelledBags, groups: Array | None) -> list[Fold]:
+def _stratified(n_folds: int, data: LabelledBags) -> list[Fold]:
     """Split distinct bags; copies go where the first one goes."""
+    groups = data.bags.groups
     key = np.column_stack([data.codes, data.ids])
     if groups is not None:
         key = np.column_stack([key, np.unique(groups, return_inverse=True)[1]])
