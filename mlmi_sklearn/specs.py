@@ -379,7 +379,7 @@ def spec_names() -> list[str]:
     Examples
     --------
     >>> spec_names()[:3]
-    ['AttentionPooling', 'BCELoss', 'Conv4Backbone']
+    ['AdditivePooling', 'AttentionPooling', 'BCELoss']
     """
     return sorted(_builtin_specs())
 

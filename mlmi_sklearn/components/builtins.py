@@ -50,12 +50,34 @@ _REGRESSION_LOSSES = frozenset({"mse", "huber", "smooth-l1", "quantile"})
 _POOLINGS = {
     "max": ("MaxPooling", "The largest instance decides: the standard assumption."),
     "mean": ("MeanPooling", "All instances count alike."),
+    "noisy-or": ("NoisyOrPooling", "At least one of independent instances."),
+    "log-sum-exp": ("LogSumExpPooling", "Smooth maximum of scores."),
+    "generalised-mean": (
+        "GeneralisedMeanPooling",
+        "Mean of learned powers of probabilities.",
+    ),
+    "top-k": ("TopKPooling", "Mean of the k largest instances."),
+    "quantile": ("QuantilePooling", "A quantile of the bag."),
+    "threshold": ("ThresholdPooling", "At least k instances are positive."),
+    "count": ("CountPooling", "The number of positive instances is in a range."),
     "attention": ("AttentionPooling", "Weighted mean with learned weights."),
     "gated-attention": (
         "GatedAttentionPooling",
         "Weighted mean whose learned weights have a gate.",
     ),
+    "additive": ("AdditivePooling", "Sum of contributions that can be read off."),
+    "transformer": ("TransformerPooling", "Instances that see each other, averaged."),
+    "clam": ("CLAMPooling", "Attention taught by clustering what it attends to."),
+    "dsmil": ("DSMILPooling", "The critical instance and attention to its like."),
 }
+
+# A bag never scores lower for one more instance, nor for one that scores higher.
+_MONOTONE = frozenset({"max", "noisy-or"})
+
+_WITHOUT_WEIGHTS = frozenset(
+    {"max", "mean", "noisy-or", "log-sum-exp", "top-k", "quantile"}
+    | {"threshold", "count"}
+)
 
 _ESTIMATORS = {
     "DeepEnsembleClassifier": (
@@ -167,7 +189,11 @@ def mlmi_register_poolings(register: Register) -> None:
             name,
             f"{_NN}.poolings:{attribute}",
             summary=summary,
-            tags={"standard_assumption": name == "max"},
+            tags={
+                "standard_assumption": name == "max",
+                "monotone": name in _MONOTONE,
+                "learnable": name not in _WITHOUT_WEIGHTS,
+            },
             example={"in_features": 8},
         )
 

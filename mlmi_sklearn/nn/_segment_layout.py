@@ -182,6 +182,27 @@ class SegmentLayout:
         empty = values.new_full((size[0] * size[1], *rest), fill)
         return empty.index_copy(0, self._slots, values).reshape(*size, *rest), mask
 
+    def from_padded(self, padded: Tensor) -> Tensor:
+        """Take the instances out of a padded batch: the inverse of `to_padded`.
+
+        Parameters
+        ----------
+        padded : Tensor of shape (B, M, ...)
+            ``M`` is the size of the largest bag.
+
+        Returns
+        -------
+        Tensor of shape (N, ...)
+            One row an instance.
+
+        Examples
+        --------
+        >>> SegmentLayout([2, 1]).from_padded(torch.tensor([[1., 2.], [3., 0.]]))
+        tensor([1., 2., 3.])
+        """
+        rows = padded.flatten(0, 1)
+        return rows if self.is_even else rows.index_select(0, self._slots)
+
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Self:
         """Move to a device.
 

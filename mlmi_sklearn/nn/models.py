@@ -200,8 +200,8 @@ class BagPredictor(nn.Module):
         elif self.head is None:
             raw, scores, _ = self.pooling.score(features, segments)
         else:
-            raw = self.head(self.pooling(features, segments)[0])
-            scores = self._score_instances(features, segments) if instances else None
+            pooled, scores = self._pool(features, segments, instances)
+            raw = self.head(pooled)
         auxiliary = None
         if self.has_auxiliary_loss:
             values = scores if self.pools_scores else features
@@ -229,6 +229,16 @@ class BagPredictor(nn.Module):
             return self.pooling(features, bags.segments)[0]
         weights = self.pooling(self.head(features), bags.segments)[1]
         return bags.segments.sum(weights[:, None] * features)
+
+    def _pool(
+        self, features: Tensor, segments: Segments, instances: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return embeddings of bags and, if they are asked for, scores of instances."""
+        if instances and hasattr(self.pooling, "pool_with_instances"):
+            seen, pooled, _ = self.pooling.pool_with_instances(features, segments)
+            return pooled, self.head(seen)
+        scores = self._score_instances(features, segments) if instances else None
+        return self.pooling(features, segments)[0], scores
 
     def _score_instances(self, features: Tensor, segments: Segments) -> Tensor:
         if self.pools_scores:

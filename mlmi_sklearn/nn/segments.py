@@ -23,6 +23,7 @@ from ._segment_ops import (
     segment_sum,
     segment_weighted_sum,
 )
+from ._segment_order import largest_rows
 
 __all__ = ["SegmentTopK", "Segments"]
 
@@ -334,13 +335,7 @@ class Segments(SegmentLayout):
         if wanted.is_floating_point() or bool((wanted < 1).any()):
             raise ValueError(f"k must be a positive integer or one a bag, got {k}.")
         kept = Segments(torch.minimum(self.lengths, wanted), check=False)
-        # Bag by bag on contiguous columns: sorting all at once is far slower.
-        columns = values.detach().movedim(0, -1).contiguous()
-        bags = columns.split(self.lengths.tolist(), dim=-1)
-        found = [
-            bag.topk(n, dim=-1).indices
-            for bag, n in zip(bags, kept.lengths.tolist(), strict=True)
-        ]
-        starts = kept.broadcast(self.offsets[:-1])
-        indices = (torch.cat(found, dim=-1) + starts).movedim(-1, 0)
+        flat = values.detach().reshape(self.n_values, -1)
+        rows = largest_rows(flat, self.lengths, self.offsets[:-1], kept.lengths)
+        indices = rows.reshape(-1, *values.shape[1:])
         return SegmentTopK(values.gather(0, indices), indices, kept)

@@ -1,0 +1,143 @@
+"""What a pooling is, and what it may offer beyond that, for authors of plugins.
+
+Every pooling follows :class:`Pooling`. Each further protocol is an offer: models of
+bags look for its methods and make use of them where they find them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from torch import Tensor
+
+from ..segments import Segments
+
+__all__ = ["ContextPooling", "Criterion", "LossPooling", "Pooling", "ScoringPooling"]
+
+Criterion = Callable[[Tensor, Tensor], Tensor]
+"""Maps raw scores (B, K) and encoded targets to one loss a bag (B,)."""
+
+
+class Pooling(Protocol):
+    """From the instances of a bag to the bag.
+
+    Made by ``factory(in_features, **params)``. The result depends neither on the order
+    of the instances in a bag nor on the other bags of the batch. If the pooling has
+    ``set_progress(share)`` and pools scores, it is told before each step of training
+    how much of it is done, 0 to 1.
+
+    Attributes
+    ----------
+    out_features : int
+        Width D' of the result.
+    weighted_mean : bool
+        Whether the result is the mean of `values` under the weights. Such a pooling
+        always sees features, as pooling before or after an affine head is the same.
+    """
+
+    out_features: int
+    weighted_mean: bool
+
+    def __call__(self, values: Tensor, segments: Segments) -> tuple[Tensor, Tensor]:
+        """Pool the values of each bag.
+
+        Parameters
+        ----------
+        values : Tensor of shape (N, D)
+            Instances, bag after bag.
+        segments : Segments
+            Where the bags are; a bag of one is legal.
+
+        Returns
+        -------
+        pooled : Tensor of shape (B, D')
+            One row a bag.
+        weights : Tensor of shape (N,)
+            How much each instance had to do with it: non-negative, with sum 1 over
+            each bag.
+        """
+
+
+class ContextPooling(Pooling, Protocol):
+    """A pooling that represents each instance as its bag shows it.
+
+    It always sees features. The head that scores ``pooled`` scores instances, too;
+    a bag of one is represented as its instance. Where instances and pooled vectors are
+    best computed together, ``pool_with_instances(values, segments)`` returns
+    ``(instances, pooled, weights)``; it is used in training if it is there.
+    """
+
+    def instances(self, values: Tensor, segments: Segments) -> Tensor:
+        """Return instances (N, D') in the context of their bags."""
+
+
+class ScoringPooling(Pooling, Protocol):
+    """A pooling with a head of its own, made by ``factory(..., n_outputs=K, ...)``.
+
+    Attributes
+    ----------
+    owns_head : bool
+        True. On the class, or on every instance.
+    """
+
+    owns_head: bool
+
+    def score(
+        self, values: Tensor, segments: Segments
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Score bags and instances.
+
+        Parameters
+        ----------
+        values : Tensor of shape (N, D)
+            Features of instances.
+        segments : Segments
+            Where the bags are.
+
+        Returns
+        -------
+        raw : Tensor of shape (B, K)
+            Scores of bags.
+        instances : Tensor of shape (N, K)
+            Scores of instances: what each would score as a bag of one.
+        weights : Tensor of shape (N,)
+            As of every pooling.
+        """
+
+
+class LossPooling(Pooling, Protocol):
+    """A pooling with a loss of its own, which is added to that of the bags.
+
+    Attributes
+    ----------
+    auxiliary_weight : float
+        Factor that the loss holds already; at 0 it is not asked for. Without the
+        attribute it always is.
+    """
+
+    auxiliary_weight: float
+
+    def auxiliary_loss(
+        self, values: Tensor, segments: Segments, target: Tensor, criterion: Criterion
+    ) -> Tensor:
+        """Compute the loss.
+
+        Parameters
+        ----------
+        values : Tensor of shape (N, D)
+            What the pooling pools.
+        segments : Segments
+            Where the bags are.
+        target : Tensor of shape (B,) or (B, K)
+            Class codes as int64 (with one output, 0 and 1), or floats: memberships of
+            several labels, or the values of a regression. Rows may be placeholders
+            whose loss is discarded.
+        criterion : callable
+            Maps ``(raw (B, K), target)`` to one loss a bag.
+
+        Returns
+        -------
+        Tensor of shape (B,)
+            One loss a bag.
+        """
