@@ -45,7 +45,7 @@ class PartialTargets:
     @property
     def known(self) -> Array:
         """Rows of which something is known."""
-        return ~self.missing.reshape(len(self), -1).all(axis=1)
+        return np.asarray(~self.missing.reshape(len(self), -1).all(axis=1))
 
 
 def unlabelled(y: Any) -> Array | None:

@@ -149,7 +149,8 @@ DATA_CASES = {
     "a path": Case("X has type str. Pass Bags", X="bags.npy", error=BagError),
     "length of y": Case(f"X.*y.*inconsistent|inconsistent.*{N}, {N - 1}", y=Y[:-1]),
     "no y": Case("requires y to be passed, but the target y is None", y=NO_TARGETS),
-    "NaN in y": Case("Input y contains NaN", y=np.where(Y, np.nan, 0.0)),
+    "infinity in y": Case("Input y contains infinity", y=np.where(Y, np.inf, 0.0)),
+    "no label in y": Case("y holds no label", y=np.full(N, np.nan)),
     "numbers as y": Case("[Uu]nknown label type: continuous", y=np.linspace(0, 1, N)),
     "several outputs": Case(
         "y has several columns of more than two values.*indicator matrix",
