@@ -1,5 +1,7 @@
 """The expected calibration error."""
 
+import itertools
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -19,7 +21,7 @@ Y = (RNG.uniform(size=400) < P**2).astype(int)
 
 def by_hand(y, p, edges, norm):
     share, gap = [], []
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in itertools.pairwise(edges):
         inside = (p >= low) & (p < high)
         if inside.any():
             share.append(inside.mean())
