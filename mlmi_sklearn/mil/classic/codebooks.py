@@ -42,7 +42,7 @@ class _Codebook(ClassNamePrefixFeaturesOutMixin, BagFeatures):
             rows = random.choice(values.shape[0], self.subsample, replace=False)
             values = values[np.sort(rows)]
         self.projection_ = None
-        if self.projection is not None:
+        if self.projection is not None and _varies(values):
             # PCA knows no more directions than this.
             most, given = min(values.shape), self.projection
             given = min(given, most) if isinstance(given, Integral) else given
@@ -77,6 +77,11 @@ class _Codebook(ClassNamePrefixFeaturesOutMixin, BagFeatures):
         raise NotImplementedError
 
 
+def _varies(values: Any) -> bool:
+    """Tell whether there are two different instances, for PCA to find a direction."""
+    return values.shape[0] > 1 and bool((dense(values) != dense(values[:1])).any())
+
+
 _CONSTRAINTS: dict[str, Any] = {
     "projection": [_COUNT, Interval(Real, 0, 1, closed="neither"), None],
     "subsample": [_COUNT, None],
@@ -109,7 +114,7 @@ class BagVLAD(_Codebook):
     kmeans_ : sklearn.cluster.KMeans
         The codebook.
     projection_ : sklearn.decomposition.PCA or None
-        The projection.
+        The projection; None also where all training instances are equal.
     n_features_in_ : int
         Features of an instance.
     feature_names_in_ : ndarray of str
@@ -213,7 +218,7 @@ class BagFisherVector(_Codebook):
     mixture_ : sklearn.mixture.GaussianMixture
         The codebook.
     projection_ : sklearn.decomposition.PCA or None
-        The projection.
+        The projection; None also where all training instances are equal.
     n_features_in_ : int
         Features of an instance.
     feature_names_in_ : ndarray of str

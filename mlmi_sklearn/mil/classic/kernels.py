@@ -146,8 +146,8 @@ default="rbf"
         ``"feature-space"``: :math:`n_B = \sqrt{\sum_{b, b'} k(b, b')}`, so that
         :math:`K(B, B) = 1`; ``"average"``: :math:`n_B = |B|`; None: 1.
     approximation : {"nystroem", "rff"} or None, default=None
-        Map instances by :class:`~sklearn.kernel_approximation.Nystroem` (any kernel)
-        or by random Fourier features (``"rbf"`` only) and sum over the bag.
+        Map instances by :class:`~sklearn.kernel_approximation.Nystroem` (any named
+        kernel) or by random Fourier features (``"rbf"`` only) and sum over the bag.
     n_components : int, default=100
         Columns of the approximate map; for ``"nystroem"`` at most as many as there are
         training instances.
@@ -232,6 +232,11 @@ default="rbf"
                 f"approximation='rff' is for kernel='rbf', got kernel={self.kernel!r}; "
                 "use approximation='nystroem'."
             )
+        if self.approximation is not None and callable(self.kernel):
+            raise ValueError(
+                f"approximation={self.approximation!r} needs a kernel by name, one of "
+                f"{KERNELS}; with a callable use approximation=None."
+            )
         self.gamma_ = default_gamma(self.gamma, bags.values)
         self.bags_: Bags | None = None
         self.sampler_: Any = None
@@ -266,7 +271,10 @@ default="rbf"
                 gamma=self.gamma_, n_components=self.n_components, random_state=random
             )
         return Nystroem(
-            self._instances(),
+            self.kernel,
+            gamma=self.gamma_,
+            degree=self.degree,
+            coef0=self.coef0,
             n_components=min(self.n_components, n_instances),
             random_state=random,
         )
