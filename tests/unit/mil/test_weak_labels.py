@@ -29,7 +29,7 @@ def same_weights(a, b):
     return all(map(np.array_equal, weights(a), weights(b)))
 
 
-# -- the marker ---------------------------------------------------------------------
+# -- the marker ---
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_partial_fit_and_early_stopping_take_unlabelled_bags(make_bags, quick):
     assert np.isfinite(stopped.history_["valid_loss"]).all()
 
 
-# -- noisy labels ---------------------------------------------------------------------
+# -- noisy labels ---
 
 
 @given(
@@ -172,7 +172,7 @@ def test_noise_rate_drops_flipped_bags(make_bags):
     assert accuracy(0.25) > accuracy(0.0)
 
 
-# -- labels of instances ----------------------------------------------------------------
+# -- labels of instances ---
 
 
 @pytest.mark.parametrize("loss", ["cross-entropy", "focal", "bce", "hinge"])
@@ -291,7 +291,7 @@ def test_other_estimators_take_weak_labels(make_bags, kind):
     assert fitted.predict(bags).shape == (30,)
 
 
-# -- smoothness -----------------------------------------------------------------------
+# -- smoothness ---
 
 
 def test_neighbours_are_the_nearest_of_the_bag():
@@ -341,7 +341,7 @@ def test_smoothness_needs_positions(make_bags, quick):
         quick(smoothness=0.1).fit(bags, y)
 
 
-# -- terms ------------------------------------------------------------------------------
+# -- terms ---
 
 
 def test_partial_losses_are_those_of_the_known_part():
