@@ -42,6 +42,8 @@ def norm_of(
         reach = np.percentile(np.abs(finite - center), 99)
         low, high = center - reach, center + reach
     low, high = low if vmin is None else vmin, high if vmax is None else vmax
+    if not low < high:  # nearly all alike, as attention to one instance is
+        low, high = min(low, finite.min()), max(high, finite.max())
     if not low < high:
         low, high = low - 0.5, high + 0.5
     cut = bool(finite.min() < low), bool(finite.max() > high)

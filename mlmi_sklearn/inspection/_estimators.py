@@ -65,12 +65,13 @@ def position_of(X: Any, index: Any) -> int:
     """Return the position of one bag, given by number or, as text, by its id."""
     if isinstance(index, str):
         ids = getattr(X, "bag_ids", None)
-        found = [] if ids is None else np.flatnonzero(np.asarray(ids) == index)
+        known = np.empty(0) if ids is None else np.asarray(ids)
+        found = np.flatnonzero(known == index)
         if not len(found):
             raise BagError(f"index={index!r} is not among the bag_ids.")
         return int(found[0])
     n_bags = len(X)
-    if not isinstance(index, Integral) or not -n_bags <= index < n_bags:
+    if not isinstance(index, Integral) or not -n_bags <= int(index) < n_bags:
         raise BagError(
             f"index={index!r} must be the number of one of the {n_bags} bags, from 0 "
             f"to {n_bags - 1}, or its bag id."
@@ -93,7 +94,7 @@ def instance_values(
     """Call a method for instances; choose the column of one class."""
     result = _call(estimator, bags, method)
     classes = getattr(estimator, "classes_", None)
-    name = _NAMES.get(method, method.replace("_", " "))
+    name = name_of(method)
     probability = method == "predict_instances_proba"
     center = {"instance_scores": 0.0, "predict_instances_proba": 0.5}.get(method)
     if not is_classifier(estimator):
@@ -110,6 +111,13 @@ def instance_values(
             name += " for the predicted class"
         center = None if several else center
     return InstanceValues(result.reshape(len(result)), name, center)
+
+
+def name_of(method: str) -> str:
+    """Return what the values of a method are called."""
+    if method == "predict_instances_proba":
+        return "Instance probability"
+    return _NAMES.get(method, method.replace("_", " "))
 
 
 def predictions(estimator: Any, bags: Bags) -> list[str]:
@@ -146,12 +154,13 @@ def _call(estimator: Any, bags: Bags, method: str) -> Array:
     function = getattr(estimator, method, None)
     if function is None:
         offered = [name for name in _USUAL if hasattr(estimator, name)]
-        advice = f"It offers {', '.join(offered)}." if offered else "Only estimators "
-        if not offered:
-            advice += "that score instances, such as MILClassifier, can be inspected."
-        raise TypeError(
-            f"method={method!r}: {type(estimator).__name__} has no such method. {advice}"
+        advice = (
+            f"It offers {', '.join(offered)}."
+            if offered
+            else "Pass one that scores instances, such as MILClassifier."
         )
+        name = type(estimator).__name__
+        raise TypeError(f"method={method!r}: {name} has no such method. {advice}")
     result = function(bags)
     flat = np.concatenate(result) if isinstance(result, list | tuple) else result
     flat = np.asarray(flat)
@@ -168,7 +177,7 @@ def _columns(
 ) -> Array:
     """Return the column to look at for each instance."""
     if chosen is not None:
-        if not isinstance(chosen, Integral) or not 0 <= chosen < n_columns:
+        if not isinstance(chosen, Integral) or not 0 <= int(chosen) < n_columns:
             raise ValueError(
                 f"class_index={chosen!r} must be from 0 to {n_columns - 1}."
             )

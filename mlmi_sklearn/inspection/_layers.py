@@ -62,7 +62,7 @@ class Layers:
             )
         size = display.tile_size
         if size is not None:
-            size = (int(size), int(size)) if np.isscalar(size) else tuple(size)
+            size = (size, size) if isinstance(size, int | np.integer) else tuple(size)
         marked = display.marked
         if marked is not None and np.shape(marked) != scores.shape:
             raise ValueError(
@@ -196,7 +196,7 @@ class Layers:
         return np.minimum(centres, (self.shape[1] - 1, self.shape[0] - 1))
 
     def _spacing(self) -> float:
-        """Return the usual distance between neighbours, within 1.2 and 4 % of the canvas."""
+        """Return the usual distance to the nearest neighbour, within bounds."""
         side = max(self.shape)
         distance = 0.0
         if len(self.coords) > 1:

@@ -48,7 +48,7 @@ class BagHeatmapDisplay:
     tile_size : int or (int, int), default=None
         Height and width of tiles, whose upper left corners `coords` then are. None:
         `coords` are points.
-    image : array-like of shape (height, width) or with an axis of channels, default=None
+    image : array-like of shape (height, width) or (height, width, 3), default=None
         What to draw under the scores.
     image_scale : float, default=1.0
         Pixels of `coords` for each pixel of `image`; above 1 for a reduced image.
@@ -207,6 +207,9 @@ class BagHeatmapDisplay:
         scored = instance_values(final, bag, method, class_index)
         if method == "predict_instances_proba":
             plot_options = {"vmin": 0.0, "vmax": 1.0, **plot_options}
+        elif method == "attention":
+            top = float(scored.values.max())
+            plot_options = {"vmin": 0.0, "vmax": top, **plot_options}
         bag_id = None if bag.bag_ids is None else bag.bag_ids[0]
         display = cls(
             scored.values,
@@ -348,9 +351,12 @@ class BagHeatmapDisplay:
         self.colorbar_ = None
         if colorbar:
             self.colorbar_ = ax.figure.colorbar(
-                self.artist_, ax=ax, extend=scale[1], label=self.name, shrink=0.85
+                self.artist_,
+                ax=ax,
+                extend=scale[1],
+                label=self.name,
+                shrink=0.85,
             )
-            self.colorbar_.solids.set_alpha(1)
         if self.title is not None:
             ax.set_title(self.title, fontsize=11)
         self.ax_, self.figure_ = ax, ax.figure

@@ -13,8 +13,8 @@ __all__ = ["scores_to_map"]
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
 
-# A Gaussian is cut off here, in standard deviations: 1 % of its height is left.
-_REACH = 3.0
+# A Gaussian is cut off here, in standard deviations: further away it says little.
+_REACH = 2.0
 
 
 def scores_to_map(
@@ -45,7 +45,7 @@ def scores_to_map(
         For points, radius of the disc or standard deviation of the Gaussian, in pixels.
     kernel : {"disc", "gaussian"}, default="disc"
         Shape of points. Scores are averaged with the kernel as weight; a Gaussian ends
-        at three standard deviations.
+        at two standard deviations.
     reduce : {"mean", "max"}, default="mean"
         What to do with scores that overlap. A maximum needs tiles or discs.
     step : int, default=1

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..containers import Bags
 from ._cells import Box, draw_features, draw_picture
 from ._drawing import NEGATIVE, POSITIVE, axes_for, caption, label_of
-from ._estimators import predictions, reach, select
+from ._estimators import name_of, predictions, reach, select
 from .top import chosen_numbers, table_of
 
 __all__ = ["TopInstancesDisplay"]
@@ -49,7 +49,7 @@ class TopInstancesDisplay:
         Mean and standard deviation of the features. None: of the instances shown.
     instance_label : int, default=1
         Label in the column ``y_instance`` that counts as positive.
-    name : str, default="score"
+    name : str, default="Instance score"
         What the numbers under the instances are.
 
     Attributes
@@ -89,7 +89,7 @@ class TopInstancesDisplay:
         feature_names: Any = None,
         reference: Any = None,
         instance_label: float = 1,
-        name: str = "score",
+        name: str = "Instance score",
     ) -> None:
         self.table = table
         self.instances = instances
@@ -196,7 +196,7 @@ class TopInstancesDisplay:
             feature_names=source.feature_names,
             reference=_moments(values) if values.ndim == 2 else None,
             instance_label=instance_label,
-            name={"predict_instances_proba": "P"}.get(method, method.split("_")[-1]),
+            name=name_of(method),
         )
         return display.plot(ax, **plot_options)
 
@@ -226,7 +226,7 @@ class TopInstancesDisplay:
         width = _PICTURE if images else _BARS
         height = (_PICTURE if images else shown * _BAR) + _CAPTION
         columns = max(len(row) for row in rows)
-        size = _TEXT + columns * (width + _GAP), len(rows) * (height + _GAP) + 0.25
+        size = _TEXT + columns * (width + _GAP), len(rows) * (height + _GAP) + 0.1
         ax = axes_for(ax, size)
         for number, row in enumerate(rows):
             top = number * (height + _GAP)
@@ -286,14 +286,13 @@ class TopInstancesDisplay:
             ax.add_patch(frame)
         score = self.table["score"].iloc[at]
         style: dict[str, Any] = {"ha": "center", "va": "top", "fontsize": 9}
-        prefix = "" if images else f"{self.name} "
-        ax.text(left + width / 2, top + height + 0.05, f"{prefix}{score:.2f}", **style)
+        ax.text(left + width / 2, top + height + 0.05, f"{score:.2f}", **style)
 
     def _finish(self, ax: Axes, size: tuple[float, float]) -> None:
         """Set the limits, and say what numbers and frames mean."""
         ax.set(xlim=(-0.03, size[0]), ylim=(size[1], -0.06), aspect="equal")
         ax.set_axis_off()
-        text = f"{self.name} below each instance"
+        text = f"Number below: {self.name[:1].lower()}{self.name[1:]}"
         handles = []
         if "y_instance" in self.table and (self.table["y_instance"] != -1).any():
             looks = [

@@ -17,7 +17,7 @@ def tile_size_of(tile_size: Any) -> tuple[int, int]:
     if isinstance(tile_size, Integral):
         return int(tile_size), int(tile_size)
     valid = len(tile_size) == 2 and all(
-        isinstance(size, Integral) and size >= 1 for size in tile_size
+        isinstance(size, Integral) and int(size) >= 1 for size in tile_size
     )
     if not valid:
         raise ValueError(

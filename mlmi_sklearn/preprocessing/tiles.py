@@ -280,7 +280,9 @@ class TileGrid(  # type: ignore[call-arg]  # a keyword of a base mypy cannot see
             self._check_channels(slide)
             positions = tile_positions(slide.shape, size, strides, self.edge)
             positions = self._choose(slide, positions, size, number)
-            tiles = np.stack([self._cut(slide, *p, *size) for p in positions.tolist()])
+            tiles = np.stack(
+                [self._cut(slide, r, c, *size) for r, c in positions.tolist()]
+            )
         return tiles.reshape(len(tiles), -1) if self.flatten else tiles, positions[
             :, ::-1
         ]
@@ -342,5 +344,5 @@ def _warn_of_glass(number: int, best: float, least: float) -> None:
         f"its best tile, with {best:.2g}, is kept. Choose another method with tissue=, "
         "lower min_tissue, or leave the image out.",
         UserWarning,
-        stacklevel=5,
+        stacklevel=6,
     )
