@@ -8,6 +8,10 @@ same for every set. Simple baselines come first: a claim has to beat them.
 The sets are read from ``../shared/data/mil_classics`` beside the checkout, or from the
 folder in ``MLMI_SKLEARN_MIL_CLASSICS``; without it there is nothing to do.
 
+The parts and weights of the vote were settled on MUSK1, Elephant and Fox with other
+folds (``random_state`` 1 and 2). So its figures on these three sets are a little kind;
+sets that had no say, such as MUSK2 and Tiger (``--sets``), are the fair test of it.
+
 Run: ``python benchmarks/bench_mil_classic.py [--sets musk1 fox] [--rows best]``.
 """
 
@@ -81,7 +85,7 @@ def fisher_svm():
 
 
 def forest():
-    trees = ExtraTreesClassifier(300, random_state=0)
+    trees = ExtraTreesClassifier(200, random_state=0)
     return make_pipeline(BagStatistics(("min", "max", "mean")), trees)
 
 
@@ -92,12 +96,12 @@ def best():
         ("forest", forest()),
         ("fisher", calibrated(fisher_svm())),
     ]
-    return VotingClassifier(parts, voting="soft")
+    return VotingClassifier(parts, voting="soft", weights=[2, 2, 1])
 
 
 def contenders():
     """Return all rows of the table."""
-    trees = RandomForestClassifier(300, random_state=0)
+    trees = RandomForestClassifier(200, random_state=0)
     return {
         "baseline: mean + logistic": scaled(BagStatistics(("mean",)), logistic()),
         "baseline: min-max + SVM": scaled(BagStatistics(("min", "max")), SVC()),

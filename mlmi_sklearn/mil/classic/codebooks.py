@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,7 +14,7 @@ from sklearn.decomposition import PCA
 from sklearn.mixture import GaussianMixture
 from sklearn.preprocessing import normalize
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval
+from sklearn.utils._param_validation import Interval, RealNotInt
 
 from ...containers import Bags
 from ._blocks import BUDGET, bag_blocks, dense, starts_of
@@ -83,7 +83,7 @@ def _varies(values: Any) -> bool:
 
 
 _CONSTRAINTS: dict[str, Any] = {
-    "projection": [_COUNT, Interval(Real, 0, 1, closed="neither"), None],
+    "projection": [_COUNT, Interval(RealNotInt, 0, 1, closed="neither"), None],
     "subsample": [_COUNT, None],
     "random_state": ["random_state"],
 }
