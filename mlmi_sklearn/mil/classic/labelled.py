@@ -149,6 +149,7 @@ def _contents(bags: Bags) -> Iterable[tuple[bytes, int, int]]:
         return
     values = values.copy()
     values.sum_duplicates()
+    values.eliminate_zeros()
     for a, b in spans:
         columns = slice(values.indptr[a], values.indptr[b])
         rows = np.diff(values.indptr[a : b + 1]).astype(np.int64)

@@ -233,7 +233,8 @@ class MISVC(BagScoreClassifier):
                 stacklevel=4,
             )
         for name in ("labels_", "witnesses_"):
-            vars(self).pop(name, None)
+            if hasattr(self, name):
+                delattr(self, name)
         self._publish_belief(self._raw_scores(scorer, bags.values), bags, codes)
 
     def _publish_belief(self, scores: Array, bags: Bags, codes: Array) -> None:

@@ -118,11 +118,12 @@ class SingleInstanceClassifier(BagScoreClassifier):
 
     Examples
     --------
+    >>> from sklearn.svm import SVC
     >>> from mlmi_sklearn import SingleInstanceClassifier
     >>> from mlmi_sklearn.datasets import make_digit_bags
     >>> bags, y = make_digit_bags(n_bags=60, random_state=0)
-    >>> model = SingleInstanceClassifier().fit(bags, y)
-    >>> model.score(bags, y) > 0.9
+    >>> model = SingleInstanceClassifier(SVC()).fit(bags, y)
+    >>> model.score(bags, y) > 0.8
     True
     >>> scores = model.instance_scores(bags)
     >>> bool(scores[0].max() == model.decision_function(bags)[0])
