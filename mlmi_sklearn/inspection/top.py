@@ -74,11 +74,9 @@ def top_instances(
     >>> table[["bag", "rank", "y_instance"]].shape
     (2, 3)
     """
-    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
-        raise ValueError(f"k={k!r} must be a whole number of at least 1.")
     numbers = chosen_numbers(bags, indices)
     final, chosen = reach(estimator, select(bags, numbers))
-    return table_of(final, chosen, numbers, int(k), method, class_index)
+    return table_of(final, chosen, numbers, k, method, class_index)
 
 
 def chosen_numbers(bags: Any, indices: Any) -> list[int]:
@@ -102,6 +100,8 @@ def table_of(
     class_index: int | None,
 ) -> pd.DataFrame:
     """Rank the instances of bags that are prepared already."""
+    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
+        raise ValueError(f"k={k!r} must be a whole number of at least 1.")
     scores = instance_values(final, bags, method, class_index).values
     rows = [_best(scores[a:b], k) for a, b in _spans(bags)]
     at = np.concatenate([a + r for (a, _), r in zip(_spans(bags), rows, strict=True)])

@@ -59,7 +59,7 @@ def test_palettes_become_colours(tmp_path):
 
 def test_unreadable_files_are_refused(tmp_path):
     (tmp_path / "a.png").write_text("no image")
-    with pytest.raises(ValueError, match="no format that Pillow can read.*reader="):
+    with pytest.raises(ValueError, match=r"no format that Pillow can read.*reader="):
         read_image(tmp_path / "a.png")
     with pytest.raises(FileNotFoundError, match="is not a file"):
         read_image(tmp_path / "b.png")
