@@ -13,7 +13,14 @@ from sklearn.metrics.pairwise import pairwise_kernels
 from ...containers import Bags
 from ._blocks import BUDGET, bag_blocks, reduce_rows, starts_of
 
-__all__ = ["KERNELS", "NORMALIZATIONS", "instance_kernel", "normalized", "self_kernels"]
+__all__ = [
+    "KERNELS",
+    "NORMALIZATIONS",
+    "instance_kernel",
+    "normalized",
+    "self_kernels",
+    "summed",
+]
 
 Array = NDArray[Any]
 InstanceKernel = Callable[[Any, Any], Array]

@@ -13,7 +13,7 @@ from ...base.state import rollback
 from ...containers import Bags, check_bags
 from ..inputs import read_bags
 
-__all__ = ["BagFeatures", "read_vectors"]
+__all__ = ["BagFeatures", "read_pair", "read_vectors"]
 
 
 def read_vectors(estimator: Any, X: Any, *, reset: bool) -> Bags:
@@ -40,6 +40,42 @@ def read_vectors(estimator: Any, X: Any, *, reset: bool) -> Bags:
     """
     bags = read_bags(estimator, X, reset=reset, accept_sparse=True)
     return check_bags(bags, allow_nd=False)
+
+
+class _Reader(BaseEstimator):
+    """Stands in for an estimator where a function reads bags."""
+
+
+def read_pair(X: Any, Y: Any) -> tuple[Bags, Bags | None]:
+    """Validate the arguments of a function that compares bags with bags.
+
+    Parameters
+    ----------
+    X, Y : object
+        See :func:`read_vectors`; Y may be None.
+
+    Returns
+    -------
+    first : Bags
+        From X.
+    second : Bags or None
+        From Y.
+
+    Raises
+    ------
+    BagError, ValueError
+        As in :func:`read_vectors`, or if the two differ in width.
+    """
+    first = read_vectors(_Reader(), X, reset=True)
+    if Y is None:
+        return first, None
+    second = read_vectors(_Reader(), Y, reset=True)
+    if first.n_features != second.n_features:
+        raise ValueError(
+            f"X holds instances of {first.n_features} features and Y of "
+            f"{second.n_features}; bags are compared in the same features."
+        )
+    return first, second
 
 
 class BagFeatures(TransformerMixin, BaseEstimator):

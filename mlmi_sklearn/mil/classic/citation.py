@@ -21,7 +21,7 @@ from ...base.inputs import read_targets, read_weight
 from ...base.state import rollback
 from ...containers import Bags
 from ._distances import nearest_to_bags, smallest_of_bags
-from ._template import read_vectors
+from ._template import read_pair, read_vectors
 
 __all__ = ["CitationKNN", "bag_distance_matrix"]
 
@@ -94,14 +94,7 @@ def bag_distance_matrix(
         raise ValueError(f"kind={kind!r} is unknown; choose among {KINDS}.")
     if not isinstance(rank, Integral) or rank < 1:
         raise ValueError(f"rank must be an int of at least 1, got {rank!r}.")
-    reader = _Reader()
-    first = read_vectors(reader, X, reset=True)
-    second = None if Y is None else read_vectors(reader, Y, reset=False)
-    return distances_of(first, second, kind, int(rank))
-
-
-class _Reader(BaseEstimator):
-    """Stands in for an estimator, so that both arguments are checked alike."""
+    return distances_of(*read_pair(X, Y), kind, int(rank))
 
 
 def distances_of(first: Bags, second: Bags | None, kind: str, rank: int) -> Array:

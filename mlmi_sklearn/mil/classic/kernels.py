@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin
+from sklearn.base import ClassNamePrefixFeaturesOutMixin
 from sklearn.kernel_approximation import Nystroem, RBFSampler
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
@@ -22,7 +22,7 @@ from ._set_kernels import (
     self_kernels,
     summed,
 )
-from ._template import BagFeatures, read_vectors
+from ._template import BagFeatures, read_pair
 
 __all__ = ["NormalizedSetKernel", "normalized_set_kernel"]
 
@@ -35,10 +35,6 @@ _KERNEL_CONSTRAINTS: dict[str, list[Any]] = {
     "coef0": [Interval(Real, 0, None, closed="left")],
     "normalization": [StrOptions(set(NORMALIZATIONS)), None],
 }
-
-
-class _Reader(BaseEstimator):
-    """Stands in for an estimator, so that both arguments are checked alike."""
 
 
 @validate_params(_KERNEL_CONSTRAINTS, prefer_skip_nested_validation=True)
@@ -103,16 +99,13 @@ default="rbf"
     array([[ 4., -4.],
            [-4.,  4.]])
     """
-    reader = _Reader()
-    second = read_vectors(reader, X if Y is None else Y, reset=True)
-    first = second if Y is None else read_vectors(reader, X, reset=False)
+    first, given = read_pair(X, Y)
+    second = first if given is None else given
     width = default_gamma(gamma, second.values)
     inner = instance_kernel(kernel, gamma=width, degree=degree, coef0=coef0)
-    norms = (
-        _norms(second, inner, normalization),
-        _norms(first, inner, normalization),
-    )
-    return normalized(summed(first, second, inner), norms[1], norms[0], normalization)
+    norms = _norms(first, inner, normalization)
+    others = norms if given is None else _norms(second, inner, normalization)
+    return normalized(summed(first, second, inner), norms, others, normalization)
 
 
 def _norms(bags: Bags, inner: Any, normalization: str | None) -> Array:

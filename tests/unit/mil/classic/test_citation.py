@@ -15,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 from mlmi_sklearn import Bags, CitationKNN, InstanceWise
 from mlmi_sklearn.exceptions import BagError
 from mlmi_sklearn.mil import bag_distance_matrix
+from mlmi_sklearn.mil.classic._blocks import bag_blocks
 
 
 def directed(A, B, rank):
@@ -55,15 +56,9 @@ def test_many_columns_are_cut_at_bags(witness, monkeypatch):
     expected = bag_distance_matrix(bags, kind="max-hausdorff")
     monkeypatch.setattr(
         "mlmi_sklearn.mil.classic._distances.bag_blocks",
-        lambda lengths, most: _blocks(lengths, 10),
+        lambda lengths, most: bag_blocks(lengths, 10),
     )
     assert_allclose(bag_distance_matrix(bags, kind="max-hausdorff"), expected)
-
-
-def _blocks(lengths, most):
-    from mlmi_sklearn.mil.classic._blocks import bag_blocks
-
-    return bag_blocks(lengths, most)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
