@@ -21,7 +21,7 @@ __all__ = ["EstimatorSubject", "blocks", "quiet", "require_same"]
 Array = NDArray[Any]
 
 #: Largest values of parameters with which checks fit.
-_QUICK = {"max_epochs": 3, "n_estimators": 10, "n_repeats": 2}
+_QUICK = {"max_epochs": 3, "n_estimators": 3, "n_repeats": 2}
 
 _OUTPUTS = ("predict", "predict_proba", "decision_function", "transform")
 
@@ -92,7 +92,7 @@ class EstimatorSubject:
         """Return whole numbers as a float64 table, and targets."""
         rng = np.random.default_rng(n_features)
         labels = np.arange(n) % n_classes
-        X = rng.integers(-5, 6, (n, n_features)) + 2.0 * labels[:, None]
+        X = rng.integers(-40, 41, (n, n_features)) + 20.0 * labels[:, None]
         if is_classifier(self.estimator):
             return X, labels
         return X, X[:, 0] - 0.5 * X[:, -1]

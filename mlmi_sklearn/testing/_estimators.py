@@ -14,7 +14,6 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
-from ..components import KINDS
 from ..specs import ComponentSpec, as_spec
 from ._core import fail, require
 from ._estimator_subject import EstimatorSubject, quiet, require_same
@@ -114,8 +113,9 @@ def check_data_is_left_alone(subject: EstimatorSubject) -> None:
 
 def check_types_agree(subject: EstimatorSubject) -> None:
     """The same numbers as list, frame, int or float32 give the same predictions."""
-    X, y = subject.table()
-    model = subject.fit(X, y)
+    train, y = subject.table()
+    model = subject.fit(train, y)
+    X = train[::-1] + np.arange(1, 5)  # not the training data, whose distances tie
     expected = subject.outputs(model, X)
     kinds: dict[str, Any] = {
         "list": X.tolist(),
@@ -127,18 +127,20 @@ def check_types_agree(subject: EstimatorSubject) -> None:
     for kind, data in kinds.items():
         what = f"predictions for X as {kind} differ from those for float64"
         require_same(subject.outputs(model, data), expected, what, remedy, 1e-4)
-    for kind, data in {"list": X.tolist(), "frame": pd.DataFrame(X)}.items():
-        found = subject.outputs(subject.fit(data, y), data)
+    for kind, data in {"list": train.tolist(), "frame": pd.DataFrame(train)}.items():
+        found = subject.outputs(subject.fit(data, y), X)
         what = f"a fit on X as {kind} differs from one on an array"
         require_same(found, expected, what, remedy, 1e-6)
 
 
 def check_nested_parameters(subject: EstimatorSubject) -> None:
     """Parameters of components are reached as component__parameter."""
-    for name, value in subject.estimator.get_params(deep=False).items():
-        if name not in KINDS or not isinstance(value, str | ComponentSpec):
+    # An estimator that takes components says which: parameter -> kind.
+    for name, kind in getattr(subject.estimator, "_components", {}).items():
+        value = subject.estimator.get_params(deep=False)[name]
+        if not isinstance(value, str | ComponentSpec):
             continue
-        params = as_spec(name, value).get_params() if value != "auto" else {}
+        params = as_spec(kind, value).get_params() if value != "auto" else {}
         for key, given in params.items():
             model = clone(subject.estimator)
             path = f"{name}__{key}"

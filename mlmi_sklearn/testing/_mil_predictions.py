@@ -29,6 +29,8 @@ def check_bag_containers(subject: EstimatorSubject) -> None:
             remedy = "Read X through check_bags, everywhere."
             what = f"predictions for bags as {name} differ from those for Bags"
             require_same(subject.outputs(model, data), expected, what, remedy, 1e-6)
+            if name not in ("a list", "an object column", "a 3-D array"):
+                continue  # one fit for each way of reading is enough
             again = subject.outputs(subject.fit(data, y), bags)
             what = f"a fit on bags as {name} differs from one on Bags"
             require_same(again, expected, what, remedy, 1e-6)
