@@ -37,14 +37,15 @@ class BagGroups:
 
     def __init__(self, segments: Segments, power: int) -> None:
         slack = _PAIRS_FOR_A_GROUP if power == 2 else _PAIRS_FOR_A_GROUP / 16
-        self.order, groups = group_by_size(segments.lengths, power=power, slack=slack)
-        sizes = segments.lengths[self.order]
-        self.parts = [Segments(sizes[a:b], check=False) for a, b, _ in groups]
-        self.sorts = len(self.parts) > 1
+        order, groups = group_by_size(segments.lengths, power=power, slack=slack)
+        self.parts = [segments]
+        self.sorts = len(groups) > 1
         if self.sorts:
-            starts = segments.offsets[:-1][self.order]
-            moved = Segments(sizes, check=False)
-            shift = moved.broadcast(starts - moved.offsets[:-1])
+            moved = Segments(segments.lengths[order], check=False)
+            self.parts = [
+                Segments(moved.lengths[a:b], check=False) for a, b, _ in groups
+            ]
+            shift = moved.broadcast(segments.offsets[:-1][order] - moved.offsets[:-1])
             self.rows = torch.arange(len(shift), device=shift.device) + shift
             self.back = self.rows.argsort()
 

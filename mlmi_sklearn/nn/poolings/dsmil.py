@@ -183,7 +183,9 @@ class DSMILPooling(nn.Module):
     def _attend(self, values: Tensor, scores: Tensor, segments: Segments) -> Tensor:
         """Return the likeness (N, K) of instances to the critical ones."""
         queries = tanh(self.query(torch.relu(self.reduce(values))))
-        critical = queries[segments.argmax(scores)]  # (B, K, hidden)
-        spread = segments.broadcast(critical)
-        likeness = torch.bmm(spread, queries.unsqueeze(2)).squeeze(2)
-        return segments.softmax(likeness / queries.shape[1] ** 0.5)
+        # One output at a time: a gather of all (N, K, hidden) would be large.
+        likeness = [
+            (queries * segments.broadcast(queries[critical])).sum(1)
+            for critical in segments.argmax(scores).unbind(1)
+        ]
+        return segments.softmax(torch.stack(likeness, 1) / queries.shape[1] ** 0.5)
