@@ -152,7 +152,8 @@ class DeepEnsembleClassifier(
         sample_weight : array-like of shape (n_samples,), default=None
             Weights, for members whose ``fit`` takes them.
         **fit_params : dict
-            Further parameters of the ``fit`` of members.
+            Further parameters of the ``fit`` of members; those with one entry a sample
+            are drawn along in a bootstrap.
 
         Returns
         -------
