@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import Tags, get_tags
-from sklearn.utils._param_validation import HasMethods, Interval, Real, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import column_or_1d
 
 from ...base.classification import _class_weights
@@ -35,7 +36,7 @@ COMMON_CONSTRAINTS: dict[str, list[Any]] = {
     "scale": ["boolean"],
     "use_instance_labels": ["boolean"],
     "class_weight": [StrOptions({"balanced"}), dict, None],
-    "n_jobs": [int, None],
+    "n_jobs": [Integral, None],
 }
 
 
@@ -96,13 +97,13 @@ class BagScoreClassifier(BagOutputs, BaseEstimator):
             bags = read_vectors(self, X, reset=True)
             y = self._read_labels(y, bags)
             weight = read_weight(sample_weight, len(y))
-            weight = np.ones(len(y)) if weight is None else weight
-            kept = np.flatnonzero(weight)
+            kept = np.arange(len(y)) if weight is None else np.flatnonzero(weight)
+            weight = np.ones(len(y)) if weight is None else weight[kept]
             classes, codes = self._encode(y[kept])
             if self.class_weight is not None:
-                factor = _class_weights(self.class_weight, classes, codes, weight[kept])
-                weight[kept] *= factor
-            data = self._labelled(bags[kept], codes, weight[kept], len(classes))
+                factor = _class_weights(self.class_weight, classes, codes, weight)
+                weight = weight * factor
+            data = self._labelled(bags[kept], codes, weight, len(classes))
             scorer = self._fit_scorer(self._training(data), len(classes))
             splits = None
             if self.threshold == "cv":

@@ -232,13 +232,15 @@ class MISVC(BagScoreClassifier):
                 ConvergenceWarning,
                 stacklevel=4,
             )
-        for name in ("labels_", "witnesses_"):
-            if hasattr(self, name):
-                delattr(self, name)
-        self._publish_belief(self._raw_scores(scorer, bags.values), bags, codes)
+        belief = self._belief(self._raw_scores(scorer, bags.values), bags, codes)
+        names = ("labels_", "witnesses_")
+        name, other = names if self.mode == "mi" else names[::-1]
+        setattr(self, name, belief)
+        if hasattr(self, other):  # of an earlier fit
+            delattr(self, other)
 
-    def _publish_belief(self, scores: Array, bags: Bags, codes: Array) -> None:
-        """Say what the classifiers take for positive in the training bags."""
+    def _belief(self, scores: Array, bags: Bags, codes: Array) -> Array:
+        """Return what the classifiers take for positive in the training bags."""
         known = bags.y_instances if self.use_instance_labels else None
         columns = []
         for k, column in enumerate(scores.T):
@@ -255,8 +257,7 @@ class MISVC(BagScoreClassifier):
                 where = np.full(len(codes), -1)
                 where[positive] = problem.witnesses(column) - starts[positive]
                 columns.append(where)
-        belief = columns[0] if len(columns) == 1 else np.column_stack(columns)
-        setattr(self, "labels_" if self.mode == "mi" else "witnesses_", belief)
+        return columns[0] if len(columns) == 1 else np.column_stack(columns)
 
 
 def _score(model: Any, values: Any) -> Array:

@@ -260,6 +260,22 @@ def test_weights_are_copies(inner, cv, witness):
     )
 
 
+def test_weights_of_the_user_are_not_written_to(witness):
+    X, y = witness()
+    weight = np.arange(24.0)
+    SingleInstanceClassifier(class_weight={0: 1, 1: 3}).fit(X, y, sample_weight=weight)
+    assert_array_equal(weight, np.arange(24.0))
+
+
+def test_weights_of_classes_are_weights_of_their_bags(witness):
+    X, y = witness()
+    weight = np.arange(1.0, 25)
+    by_class = SingleInstanceClassifier(class_weight={0: 1, 1: 3})
+    by_class.fit(X, y, sample_weight=weight)
+    by_bag = SingleInstanceClassifier().fit(X, y, sample_weight=weight * (1 + 2 * y))
+    assert_array_equal(by_class.decision_function(X), by_bag.decision_function(X))
+
+
 def test_balanced_bags_let_large_bags_count_no_more(witness):
     X, y = witness()
     large = np.argmax(X.lengths)
