@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,9 @@ from numpy.typing import NDArray
 
 from ..containers import Bags
 from ..exceptions import BagError
+from ..preprocessing import TileGrid
+from ..preprocessing._sources import list_images, opened
+from ._drawing import FINEST
 
 Array = NDArray[Any]
 
@@ -49,11 +51,9 @@ def size_of_images(shape: tuple[int, ...]) -> tuple[int, int]:
     return shape[:2] if last else shape[-2:]  # type: ignore[return-value]
 
 
-def image_in(X: Any, number: int) -> Any:
-    """Return the image itself where X is a list of images or a stack of them."""
-    if isinstance(X, Bags) or hasattr(X, "iloc"):
-        return None
-    source = X[number]
-    if isinstance(source, str | Path) or np.ndim(source) not in (2, 3):
-        return None
-    return source
+def image_in(X: Any, number: int, grid: TileGrid) -> tuple[Array, int]:
+    """Return an image that a TileGrid cuts, seen from afar, and by how much."""
+    images = list_images(X)
+    with opened(images, number, grid.reader, grid.channel_axis) as slide:
+        step = max(1, max(slide.shape[:2]) // FINEST)
+        return np.asarray(slide.overview(step)), step

@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 POSITIVE, NEGATIVE = "#d55e00", "#9a9a9a"
+# Maps and images need no more pixels than a screen or a page can show.
+FINEST = 1000
+
 DIVERGING, SEQUENTIAL = "RdBu_r", "viridis"
 
 

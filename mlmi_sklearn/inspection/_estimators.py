@@ -13,6 +13,7 @@ from sklearn.pipeline import Pipeline
 
 from ..containers import Bags, check_bags
 from ..exceptions import BagError
+from ..preprocessing import TileGrid
 
 Array = NDArray[Any]
 
@@ -51,14 +52,16 @@ def reach(estimator: Any, X: Any) -> tuple[Any, Bags]:
             return estimator, check_bags(X)
 
 
-def tile_size_in(estimator: Any) -> Any:
-    """Return the tile size of a TileGrid among the steps, or None."""
+def grid_in(estimator: Any) -> tuple[TileGrid | None, bool]:
+    """Return the TileGrid among the steps, if any, and whether it is the first step."""
     estimator = getattr(estimator, "best_estimator_", estimator)
-    for _, step in getattr(estimator, "steps", []):
-        shape = getattr(step, "tile_shape_", None)
-        if shape is not None:
-            return tuple(shape[-2:])
-    return None
+    for number, (_, step) in enumerate(getattr(estimator, "steps", [])):
+        if isinstance(step, TileGrid) and step.tile_shape_ is not None:
+            return step, number == 0
+        grid, first = grid_in(step)
+        if grid is not None:
+            return grid, first and number == 0
+    return None, False
 
 
 def position_of(X: Any, index: Any) -> int:

@@ -13,13 +13,11 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
-from ._drawing import as_picture
+from ._drawing import FINEST, as_picture
 from .maps import scores_to_map
 
 Array = NDArray[Any]
 
-# Maps and images need no more pixels than a screen or a page can show.
-_FINEST = 1000
 _OUTLINE = "black"
 
 
@@ -97,7 +95,7 @@ class Layers:
         kind = self._kind(kind)
         if kind == "points":
             return self._draw_points(ax, look, radius)
-        step = max(1, -(-max(self.shape) // _FINEST))
+        step = max(1, -(-max(self.shape) // FINEST))
         if kind == "tiles":
             drawn = scores_to_map(
                 self.scores,
@@ -233,7 +231,7 @@ def _canvas(
             "instances were cut from; for a reduced one, say by how much with "
             "image_scale=."
         )
-    step = max(1, max(picture.shape[rows], picture.shape[columns]) // _FINEST)
+    step = max(1, max(picture.shape[rows], picture.shape[columns]) // FINEST)
     thin = [slice(None)] * picture.ndim
     thin[rows] = thin[columns] = slice(None, None, step)
     return (height, width), as_picture(picture[tuple(thin)])

@@ -18,12 +18,12 @@ from ._bags import (
 )
 from ._drawing import DIVERGING, SEQUENTIAL, axes_for, caption, label_of, norm_of
 from ._estimators import (
+    grid_in,
     instance_values,
     position_of,
     predictions,
     reach,
     select,
-    tile_size_in,
 )
 
 __all__ = ["BagHeatmapDisplay"]
@@ -146,8 +146,8 @@ class BagHeatmapDisplay:
         index : int or str, default=0
             Which bag: its number, or its bag id as text.
         image : array-like, default=None
-            What to draw under the scores. None: the image itself if `bags` are images
-            in memory.
+            What to draw under the scores. None: where a TileGrid is the first step, the
+            image itself, read from afar.
         method : str, default="instance_scores"
             ``"instance_scores"``, ``"predict_instances_proba"``, ``"attention"`` or
             another method that returns one array a bag.
@@ -197,13 +197,15 @@ class BagHeatmapDisplay:
         """
         number = position_of(bags, index)
         label = label_of(y, number, len(bags))
-        if image is None:
-            image = image_in(bags, number)
-        found_size = tile_size_in(estimator) if tile_size is None else tile_size
+        grid, first = grid_in(estimator)
+        if image is None and grid is not None and first:
+            image, image_scale = image_in(bags, number, grid)
+        if tile_size is None and grid is not None and grid.tile_shape_ is not None:
+            tile_size = grid.tile_shape_[-2:]
         final, bag = reach(estimator, select(bags, [number]))
         require_coords(bag)
-        if found_size is None and len(bag.instance_shape) > 1:
-            found_size = size_of_images(bag.instance_shape)
+        if tile_size is None and len(bag.instance_shape) > 1:
+            tile_size = size_of_images(bag.instance_shape)
         scored = instance_values(final, bag, method, class_index)
         if method == "predict_instances_proba":
             plot_options = {"vmin": 0.0, "vmax": 1.0, **plot_options}
@@ -214,7 +216,7 @@ class BagHeatmapDisplay:
         display = cls(
             scored.values,
             bag.coords,
-            tile_size=found_size,
+            tile_size=tile_size,
             image=image,
             image_scale=image_scale,
             marked=marked_in(bag, instance_label),
@@ -270,6 +272,17 @@ class BagHeatmapDisplay:
         BagError
             If there is no such bag, its instances have no coordinates, or there is not
             one score for each instance.
+
+        Examples
+        --------
+        >>> import matplotlib, numpy as np
+        >>> matplotlib.use("Agg")
+        >>> from mlmi_sklearn import Bags
+        >>> from mlmi_sklearn.inspection import BagHeatmapDisplay
+        >>> bags = Bags(np.ones((3, 2)), [2, 1], coords=[[5, 9], [7, 2], [3, 3]])
+        >>> display = BagHeatmapDisplay.from_scores([0.2, 0.9, 0.5], bags, index=0)
+        >>> display.ax_.get_title()
+        'Bag 0'
         """
         bags = check_bags(bags)
         number = position_of(bags, index)

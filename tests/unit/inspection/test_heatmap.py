@@ -88,6 +88,43 @@ def test_tiles_from_a_pipeline_are_drawn_over_their_image(model):
     assert display.ax_.get_ylim() == (15.5, -0.5)
 
 
+class Slide:
+    """Counts what is read of it."""
+
+    shape = (4000, 6000, 3)
+
+    def __init__(self):
+        self.pixels = 0
+
+    def read(self, row, col, height, width):
+        self.pixels += height * width
+        return np.full((height, width, 3), 200, np.uint8)
+
+    def overview(self, step):
+        rows, cols = (-(-n // step) for n in self.shape[:2])
+        self.pixels += rows * cols
+        return np.full((rows, cols, 3), 200, np.uint8)
+
+
+def test_a_slide_is_seen_from_afar(model):
+    slide = Slide()
+    grid = TileGrid(500, tissue=None, reader=lambda path: slide, channel_axis=0)
+    pipe = make_pipeline(make_pipeline(grid), model).fit(["a.svs"], [1])
+    slide.pixels = 0
+    display = draw(pipe, ["a.svs"], 0)
+    assert slide.pixels == 4000 * 6000 + 667 * 1000
+    assert display.ax_.images[0].get_array().shape == (667, 1000, 3)
+    assert display.image_scale == 6
+    assert display.ax_.get_title().startswith("Bag a")
+
+
+def test_channels_may_come_first(model):
+    image = np.zeros((3, 16, 24), np.uint8)
+    pipe = make_pipeline(TileGrid(8, tissue=None, channel_axis=0), model)
+    display = draw(pipe.fit([image], [1]), [image])
+    assert display.ax_.images[0].get_array().shape == (16, 24, 3)
+
+
 def test_tile_size_is_read_off_instances_that_are_images(model):
     bags = TileGrid((8, 4), tissue=None).fit_transform([image_tiles()])
     assert draw(model, bags).tile_size == (8, 4)
