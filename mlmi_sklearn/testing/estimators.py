@@ -77,9 +77,9 @@ def check_mlmi_estimator(
 
     Examples
     --------
-    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from mlmi_sklearn import NetRegressor
     >>> from mlmi_sklearn.testing import check_mlmi_estimator
-    >>> results = check_mlmi_estimator(GaussianNB(), sklearn_checks=False)
+    >>> results = check_mlmi_estimator(NetRegressor(), sklearn_checks=False)
     >>> {result.status for result in results}
     {'passed'}
     """
