@@ -94,7 +94,8 @@ class AssumptionReport:
             return (
                 f"{name}: test AUC {row['test_auc']:.3f} is below 0.5. The model "
                 "learned what no model of the standard assumption can learn: "
-                f"{_MEANING[name]}. Use pooling='max', or accept it knowingly."
+                f"{_MEANING[name]}. A maximum over scores of instances, the default of "
+                "MILClassifier, cannot."
             )
         return (
             f"{name}: test AUC {row['test_auc']:.3f} is below {self.bound:g}, but not "

@@ -70,7 +70,7 @@ def mc_dropout(
 
     See Also
     --------
-    DeepEnsembleClassifier : Several nets; slower to train, better calibrated.
+    DeepEnsembleClassifier : Several nets, which take longer to train.
 
     References
     ----------
