@@ -23,6 +23,7 @@ VARIANTS = {
     "learned log-sum-exp": ("log-sum-exp", {"r": 3.0, "learnable": True}),
     "several heads": ("gated-attention", {"heads": 3}),
     "linear transformer": ("transformer", {"kind": "linear", "n_inducing": 3}),
+    "dsmil projected": ("dsmil", {"project": True}),
     "clam by class": ("clam", {"branches": "multi"}),
     "count in a range": ("count", {"low": 2, "high": 3}),
     "count up to": ("count", {"low": 0, "high": 2}),

@@ -21,7 +21,8 @@ __all__ = ["AttentionBlock", "BagGroups"]
 # Pairs of instances that can be attended to in the time that one more group costs.
 _PAIRS_FOR_A_GROUP = 16384.0
 
-Attend = Callable[[Tensor, Tensor, Tensor, Tensor | None], Tensor]
+# Joint queries, keys and values (b, M, 3 width), mask (b, M) -> (b, M, width).
+Attend = Callable[[Tensor, Tensor | None], Tensor]
 
 
 class BagGroups:
@@ -36,18 +37,19 @@ class BagGroups:
     """
 
     def __init__(self, segments: Segments, power: int) -> None:
+        self.parts, self.sorts = [segments], False
+        if segments.is_even:
+            return
         slack = _PAIRS_FOR_A_GROUP if power == 2 else _PAIRS_FOR_A_GROUP / 16
         order, groups = group_by_size(segments.lengths, power=power, slack=slack)
-        self.parts = [segments]
-        self.sorts = len(groups) > 1
-        if self.sorts:
-            moved = Segments(segments.lengths[order], check=False)
-            self.parts = [
-                Segments(moved.lengths[a:b], check=False) for a, b, _ in groups
-            ]
-            shift = moved.broadcast(segments.offsets[:-1][order] - moved.offsets[:-1])
-            self.rows = torch.arange(len(shift), device=shift.device) + shift
-            self.back = self.rows.argsort()
+        if len(groups) == 1:
+            return
+        self.sorts = True
+        moved = Segments(segments.lengths[order], check=False)
+        self.parts = [Segments(moved.lengths[a:b], check=False) for a, b, _ in groups]
+        shift = moved.broadcast(segments.offsets[:-1][order] - moved.offsets[:-1])
+        self.rows = torch.arange(len(shift), device=shift.device) + shift
+        self.back = self.rows.argsort()
 
     def arrange(self, values: Tensor) -> Tensor:
         """Sort instances by the size of their bag."""
@@ -57,20 +59,15 @@ class BagGroups:
         """Undo `arrange`."""
         return values.index_select(0, self.back) if self.sorts else values
 
-    def attend(self, q: Tensor, k: Tensor, v: Tensor, attend: Attend) -> Tensor:
-        """Run an attention group by group over arranged instances (N, width)."""
-        # Side by side, so that one gather serves all three.
-        joint = torch.cat((q, k, v), 1)
+    def attend(self, joint: Tensor, attend: Attend) -> Tensor:
+        """Run an attention group by group over arranged instances (N, 3 width)."""
         out = []
-        for part, rows in zip(self.parts, self._split(joint), strict=True):
+        sizes = [part.n_values for part in self.parts]
+        for part, rows in zip(self.parts, joint.split(sizes), strict=True):
             padded, mask = part.to_padded(rows)
-            q, k, v = padded.chunk(3, 2)
-            found = attend(q, k, v, None if part.is_even else mask)
+            found = attend(padded, None if part.is_even else mask)
             out.append(part.from_padded(found))
         return torch.cat(out) if self.sorts else out[0]
-
-    def _split(self, values: Tensor) -> tuple[Tensor, ...]:
-        return values.split([part.n_values for part in self.parts])
 
 
 class AttentionBlock(nn.Module):
@@ -120,28 +117,34 @@ class AttentionBlock(nn.Module):
 
     def forward(self, values: Tensor, groups: BagGroups) -> Tensor:
         """Return instances (N, width) after the layer, arranged as they came."""
-        q, k, v = self.project(self.norm(values)).chunk(3, 1)
+        joint = self.project(self.norm(values))
         attend = self._full if self.points is None else self._induced
-        values = values + self.drop(self.join(groups.attend(q, k, v, attend)))
+        values = values + self.drop(self.join(groups.attend(joint, attend)))
         return values + self.drop(self.feedforward(values))
 
-    def _full(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
-        """Each instance attends to each of its bag: (b, M, width) -> the same."""
-        return _attention(q, k, v, self.heads, mask)
+    def _full(self, joint: Tensor, mask: Tensor | None) -> Tensor:
+        """Each instance attends to each of its bag."""
+        q, k, v = _by_head(joint, 3, self.heads)
+        return _attention(q, k, v, mask)
 
-    def _induced(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+    def _induced(self, joint: Tensor, mask: Tensor | None) -> Tensor:
         """Points attend to the instances, then the instances to the points."""
+        q, k, v = _by_head(joint, 3, self.heads)
         points = self.points.expand(len(q), -1, -1)  # type: ignore[union-attr]
-        seen = _attention(points, k, v, self.heads, mask)
-        keys, found = self.point_project(self.point_norm(points + seen)).chunk(2, 2)
-        return _attention(q, keys, found, self.heads, None)
+        (asked,) = _by_head(points, 1, self.heads)
+        seen = points + _attention(asked, k, v, mask)
+        k, v = _by_head(self.point_project(self.point_norm(seen)), 2, self.heads)
+        return _attention(q, k, v, None)
 
 
-def _attention(
-    q: Tensor, k: Tensor, v: Tensor, heads: int, mask: Tensor | None
-) -> Tensor:
-    """Scaled dot-product attention (b, L, width) with `mask` (b, S) over the keys."""
-    q, k, v = (t.unflatten(2, (heads, -1)).transpose(1, 2) for t in (q, k, v))
+def _by_head(joint: Tensor, parts: int, heads: int) -> tuple[Tensor, ...]:
+    """Split (b, L, parts * width) into so many parts (b, heads, L, width / heads)."""
+    split = joint.reshape(*joint.shape[:2], parts, heads, -1)
+    return split.permute(2, 0, 3, 1, 4).unbind()
+
+
+def _attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+    """Scaled dot-product attention with `mask` (b, S) over keys: (b, L, width)."""
     seen = None if mask is None else mask[:, None, None, :]
     out = F.scaled_dot_product_attention(q, k, v, attn_mask=seen)
     return out.transpose(1, 2).flatten(2)

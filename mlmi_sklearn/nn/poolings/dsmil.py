@@ -27,8 +27,8 @@ class DSMILPooling(nn.Module):
         a_{jc} = \operatorname{softmax}_j \langle q_j, q_{m_c} \rangle / \sqrt{d},
         \qquad b_c = \sum_j a_{jc} v_j, \qquad t_k = \sum_c W_{kc} b_c + \gamma_k,
 
-    where the queries q come from a net of one hidden layer and :math:`v_j` is
-    :math:`\max(0, V h_j)`. The bag scores :math:`(s_{m_k k} + t_k) / 2`. The loss of
+    where the queries q come from a small net and :math:`v_j` is :math:`h_j` or a
+    projection of it. The bag scores :math:`(s_{m_k k} + t_k) / 2`. The loss of
     the first stream alone is added to that of the bag.
 
     Parameters
@@ -39,8 +39,12 @@ class DSMILPooling(nn.Module):
         Scores of a bag; an estimator sets it to what its targets need.
     hidden : int, default=128
         Width d of the queries q.
+    nonlinear : bool, default=True
+        Whether queries are ``tanh(Q2 relu(Q1 h))``, or linear in h.
+    project : bool, default=False
+        Whether v is ``relu(V h)``, or h itself.
     dropout : float, default=0.0
-        Rate in [0, 1) at which features are dropped before V.
+        Rate in [0, 1) at which features are dropped before that projection.
     auxiliary_weight : float, default=1.0
         Weight of the loss of the first stream, beside that of the bag. The authors
         train on the mean of both, which is 1 here.
@@ -50,7 +54,7 @@ class DSMILPooling(nn.Module):
     out_features : int
         Width of the result, equal to `in_features`.
     weighted_mean : bool
-        False.
+        Whether v is h itself.
     owns_head : bool
         True: bags and instances are scored here.
 
@@ -75,7 +79,6 @@ class DSMILPooling(nn.Module):
     (torch.Size([2, 3]), torch.Size([5, 3]), torch.Size([5]))
     """
 
-    weighted_mean = False
     owns_head = True
 
     def __init__(
@@ -83,6 +86,8 @@ class DSMILPooling(nn.Module):
         in_features: int,
         n_outputs: int = 1,
         hidden: int = 128,
+        nonlinear: bool = True,
+        project: bool = False,
         dropout: float = 0.0,
         auxiliary_weight: float = 1.0,
     ) -> None:
@@ -94,9 +99,10 @@ class DSMILPooling(nn.Module):
         self.auxiliary_weight = check_interval(auxiliary_weight, "auxiliary_weight")
         self.first = nn.Linear(in_features, n_outputs)
         self.reduce = nn.Linear(in_features, hidden)
-        self.query = nn.Linear(hidden, hidden)
+        self.query = nn.Linear(hidden, hidden) if nonlinear else None
         self.drop = nn.Dropout(rate)
-        self.value = nn.Linear(in_features, in_features)
+        self.value = nn.Linear(in_features, in_features) if project else None
+        self.weighted_mean = not project
         # From n_outputs vectors to n_outputs scores.
         self.second = nn.Linear(n_outputs * in_features, n_outputs)
 
@@ -178,11 +184,15 @@ class DSMILPooling(nn.Module):
         return self.auxiliary_weight * criterion(best, target)
 
     def _projected(self, values: Tensor) -> Tensor:
+        if self.value is None:
+            return values
         return torch.relu(self.value(self.drop(values)))
 
     def _attend(self, values: Tensor, scores: Tensor, segments: Segments) -> Tensor:
         """Return the likeness (N, K) of instances to the critical ones."""
-        queries = tanh(self.query(torch.relu(self.reduce(values))))
+        queries = self.reduce(values)
+        if self.query is not None:
+            queries = tanh(self.query(torch.relu(queries)))
         # One output at a time: a gather of all (N, K, hidden) would be large.
         likeness = [
             (queries * segments.broadcast(queries[critical])).sum(1)

@@ -22,7 +22,7 @@ class TransformerPooling(nn.Module):
     in_features : int
         Width of the values.
     width : int, default=64
-        Width inside, and of the result.
+        Width inside, and of the result; values of another width are projected first.
     n_layers : int, default=1
         Layers of self-attention.
     heads : int, default=4
@@ -95,7 +95,8 @@ class TransformerPooling(nn.Module):
         rate = check_interval(dropout, "dropout", 0, 1, closed="left")
         linear = check_choice(kind, "kind", ("full", "linear")) == "linear"
         points = check_positive_int(n_inducing, "n_inducing") if linear else None
-        self.embed = nn.Linear(in_features, width)
+        same = in_features == width
+        self.embed = nn.Identity() if same else nn.Linear(in_features, width)
         self.layers = nn.ModuleList(
             AttentionBlock(width, heads, hidden, rate, points)
             for _ in range(check_positive_int(n_layers, "n_layers"))

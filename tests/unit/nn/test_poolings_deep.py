@@ -226,24 +226,32 @@ def test_clam_refuses_wrong_parameters(params, message):
 
 
 @pytest.mark.parametrize("n_outputs", [1, 3])
-def test_dsmil_follows_the_paper(n_outputs):
-    pool = fixed(DSMILPooling, 5, n_outputs=n_outputs, hidden=7)
+@pytest.mark.parametrize("nonlinear", [True, False])
+@pytest.mark.parametrize("project", [True, False])
+def test_dsmil_follows_the_paper(n_outputs, nonlinear, project):
+    params = {"hidden": 7, "nonlinear": nonlinear, "project": project}
+    pool = fixed(DSMILPooling, 5, n_outputs=n_outputs, **params)
+    assert pool.weighted_mean == (not project)
     raw, _, weights = pool.score(draw(), Segments(LENGTHS))
     found = zip(raw, weights.split(LENGTHS), draw().split(LENGTHS), strict=True)
     for row, its_weights, bag in found:
         scores = pool.first(bag)
-        queries = torch.tanh(pool.query(torch.relu(pool.reduce(bag))))
+        queries = pool.reduce(bag)
+        if nonlinear:
+            queries = torch.tanh(pool.query(torch.relu(queries)))
+        projected = torch.relu(pool.value(bag)) if project else bag
         critical = queries[scores.argmax(0)]
         attention = (queries @ critical.T / 7**0.5).softmax(0)
-        vectors = attention.T @ torch.relu(pool.value(bag))
+        vectors = attention.T @ projected
         second = pool.second(vectors.flatten())
         torch.testing.assert_close(row, (scores.amax(0) + second) / 2)
         torch.testing.assert_close(its_weights, attention.mean(1))
 
 
 @pytest.mark.parametrize("n_outputs", [1, 3])
-def test_dsmil_scores_an_instance_as_a_bag_of_one(n_outputs):
-    pool = fixed(DSMILPooling, 5, n_outputs=n_outputs)
+@pytest.mark.parametrize("project", [True, False])
+def test_dsmil_scores_an_instance_as_a_bag_of_one(n_outputs, project):
+    pool = fixed(DSMILPooling, 5, n_outputs=n_outputs, project=project)
     instances = pool.score(draw(), Segments(LENGTHS))[1]
     torch.testing.assert_close(pool.score(draw(), Segments([1] * N))[0], instances)
 
