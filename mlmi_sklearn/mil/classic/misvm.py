@@ -40,8 +40,9 @@ class MISVC(BagScoreClassifier):
 
     Parameters
     ----------
-    mode : {"mi", "MI"}, default="mi"
-        Labels of instances, or witnesses of bags.
+    mode : {"mi", "MI"}, default="MI"
+        Labels of instances, or witnesses of bags. The second settles sooner and, with
+        a Gaussian kernel on MUSK1, Elephant and Fox, ranked bags better.
     estimator : estimator, default=None
         Any classifier with ``decision_function`` or ``predict_proba``. None means
         ``SVC()``, which has a Gaussian kernel. Parameters are reached as
@@ -122,7 +123,7 @@ class MISVC(BagScoreClassifier):
     >>> from mlmi_sklearn import MISVC
     >>> from mlmi_sklearn.datasets import make_digit_bags
     >>> bags, y = make_digit_bags(n_bags=60, random_state=0)
-    >>> model = MISVC(mode="MI").fit(bags, y)
+    >>> model = MISVC().fit(bags, y)
     >>> model.score(bags, y) > 0.9
     True
     >>> model.witnesses_.shape
@@ -139,7 +140,7 @@ class MISVC(BagScoreClassifier):
 
     def __init__(
         self,
-        mode: str = "mi",
+        mode: str = "MI",
         estimator: Any = None,
         *,
         min_positive: int = 1,

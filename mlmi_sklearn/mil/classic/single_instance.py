@@ -95,7 +95,7 @@ class SingleInstanceClassifier(BagScoreClassifier):
 
     See Also
     --------
-    MISVC : Re-labels the instances of positive bags until they agree with the scores.
+    MISVC : Looks for the instances that make bags positive, instead of taking all.
     MILClassifier : A deep net that is trained on pooled scores.
 
     Notes

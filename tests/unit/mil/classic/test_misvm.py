@@ -161,7 +161,7 @@ def test_the_score_of_a_bag_is_its_maximum(mode, witness):
 def test_one_fit_of_mi_is_single_instance_learning(witness):
     X, y = witness()
     with pytest.warns(ConvergenceWarning, match="max_iter=1"):
-        first = MISVC(max_iter=1, threshold=0.0).fit(X, y)
+        first = MISVC("mi", max_iter=1, threshold=0.0).fit(X, y)
     single = SingleInstanceClassifier(SVC(), threshold=0.0).fit(X, y)
     assert_array_equal(first.decision_function(X), single.decision_function(X))
     assert first.n_iter_ == 1
@@ -224,12 +224,12 @@ def test_belief_covers_bags_of_weight_zero(witness):
     weight[[3, 4]] = 0
     model = MISVC("MI").fit(X, y, sample_weight=weight)
     assert_array_equal(model.witnesses_[[3, 4]], -1)
-    assert MISVC().fit(X, y, sample_weight=weight).labels_.shape == (X.n_instances,)
+    assert MISVC("mi").fit(X, y, sample_weight=weight).labels_.shape == (X.n_instances,)
 
 
 def test_counts_are_kept(witness):
     X, y = witness(40)
-    model = MISVC(min_positive=2, max_positive=3).fit(X, y)
+    model = MISVC("mi", min_positive=2, max_positive=3).fit(X, y)
     starts = np.cumsum(X.lengths) - X.lengths
     counts = np.add.reduceat(model.labels_.astype(int), starts)[y == 1]
     assert (counts >= np.minimum(2, X.lengths[y == 1])).all()
@@ -258,8 +258,8 @@ def test_known_labels_are_kept(mode, witness):
 
 def test_a_classifier_without_margin_or_weights_works(witness):
     X, y = witness(40)
-    assert MISVC(estimator=KNeighborsClassifier(3)).fit(X, y).score(X, y) > 0.8
-    assert MISVC(estimator=SGDClassifier(random_state=0)).fit(X, y).score(X, y) > 0.8
+    assert MISVC("mi", KNeighborsClassifier(3)).fit(X, y).score(X, y) > 0.8
+    assert MISVC("mi", SGDClassifier(random_state=0)).fit(X, y).score(X, y) > 0.8
 
 
 @pytest.mark.parametrize("fitted", [False, True])
@@ -297,7 +297,7 @@ def test_a_second_fit_in_the_other_mode_forgets_the_first(witness):
     [
         ({"mode": "both"}, "mode"),
         ({"mode": "MI", "min_positive": 2}, "need mode='mi'"),
-        ({"min_positive": 3, "max_positive": 2}, "below min_positive"),
+        ({"mode": "mi", "min_positive": 3, "max_positive": 2}, "below min_positive"),
         ({"max_iter": 0}, "max_iter"),
     ],
 )
