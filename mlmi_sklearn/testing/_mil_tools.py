@@ -68,7 +68,7 @@ def check_cross_validation(subject: EstimatorSubject) -> None:
     found = [score.tolist() for score in scores]
     require(np.isfinite(scores[0]).all(), f"scores are {found[0]}.")
     require(
-        np.allclose(*scores, atol=1e-6),
+        np.allclose(scores[0], scores[1], atol=1e-6),
         f"scores are {found[0]} for Bags and {found[1]} for a list.",
         "Read X through check_bags.",
     )

@@ -67,7 +67,7 @@ def check_gradients(subject: ModuleSubject) -> None:
         )
         # Not a plain sum, whose gradient may vanish for normalised results.
         (output * torch.randn(output.shape)).sum().backward()
-    owns_more = hasattr(module, "auxiliary_loss") or getattr(module, "owns_head", 0)
+    owns_more = hasattr(module, "auxiliary_loss") or getattr(module, "owns_head", False)
     require_gradients(module, inputs, optional=bool(owns_more))
     lost = inputs.grad is not None and not bool(inputs.grad.abs().any())
     require(

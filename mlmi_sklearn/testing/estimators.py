@@ -182,7 +182,7 @@ def _named(check: Any) -> Callable[[Any], None]:
     inner: Any = getattr(check, "func", check)
     function: Any = partial(check)
     function.__name__, function.__doc__ = inner.__name__, inner.__doc__
-    return function  # type: ignore[no-any-return]
+    return function
 
 
 def _label(estimator: Any) -> str:
