@@ -236,6 +236,10 @@ class Segments(SegmentLayout):
         >>> Segments([2, 3]).argmax(torch.tensor([1., 2., 7., 0., 7.]))
         tensor([1, 2])
         """
+        self._check_rows(values)
+        if self.is_even:
+            starts = self.offsets[:-1].reshape(-1, *[1] * (values.ndim - 1))
+            return self._stacked(values.detach()).argmax(1) + starts
         hit = values.detach() == self.broadcast(self.max(values.detach()))
         rows = torch.arange(self.n_values, device=values.device)
         shape = (-1, *[1] * (values.ndim - 1))

@@ -123,8 +123,8 @@ class DSMILPooling(nn.Module):
         weights : Tensor of shape (N,)
             Likeness to the critical instances, averaged over outputs.
         """
-        attention = self._attend(values, self.first(values), segments)
-        weights = attention.mean(1)
+        critical = segments.argmax(self.first(values))
+        weights = self._attend(values, critical, segments).mean(1)
         return segments.weighted_sum(self._projected(values), weights), weights
 
     def score(
@@ -149,11 +149,13 @@ class DSMILPooling(nn.Module):
             As in :meth:`forward`.
         """
         scores, projected = self.first(values), self._projected(values)
-        attention = self._attend(values, scores, segments)
+        critical = segments.argmax(scores)
+        attention = self._attend(values, critical, segments)
         columns = [
             segments.weighted_sum(projected, weights) for weights in attention.unbind(1)
         ]
-        raw = (segments.max(scores) + self.second(torch.cat(columns, 1))) / 2
+        best = scores.gather(0, critical)
+        raw = (best + self.second(torch.cat(columns, 1))) / 2
         # A bag of one fills all columns with its only instance.
         alone = self.second.weight.unflatten(1, (self.n_outputs, -1)).sum(1)
         alone = nn.functional.linear(projected, alone, self.second.bias)
@@ -188,14 +190,15 @@ class DSMILPooling(nn.Module):
             return values
         return torch.relu(self.value(self.drop(values)))
 
-    def _attend(self, values: Tensor, scores: Tensor, segments: Segments) -> Tensor:
+    def _attend(self, values: Tensor, critical: Tensor, segments: Segments) -> Tensor:
         """Return the likeness (N, K) of instances to the critical ones."""
         queries = self.reduce(values)
         if self.query is not None:
             queries = tanh(self.query(torch.relu(queries)))
+        scale = queries.shape[1] ** -0.5
         # One output at a time: a gather of all (N, K, hidden) would be large.
-        likeness = [
-            (queries * segments.broadcast(queries[critical])).sum(1)
-            for critical in segments.argmax(scores).unbind(1)
-        ]
-        return segments.softmax(torch.stack(likeness, 1) / queries.shape[1] ** 0.5)
+        weights = []
+        for rows in critical.unbind(1):
+            asked = segments.broadcast(queries.index_select(0, rows) * scale)
+            weights.append(segments.softmax((queries * asked).sum(1)))
+        return torch.stack(weights, 1)
