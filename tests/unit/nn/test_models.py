@@ -6,9 +6,19 @@ from torch import nn
 
 from mlmi_sklearn.nn.backbones import MLP
 from mlmi_sklearn.nn.models import BagPredictor
-from mlmi_sklearn.nn.poolings import AttentionPooling, MaxPooling, MeanPooling
+from mlmi_sklearn.nn.poolings import (
+    AdditivePooling,
+    AttentionPooling,
+    CLAMPooling,
+    DSMILPooling,
+    MaxPooling,
+    MeanPooling,
+    TransformerPooling,
+)
 from mlmi_sklearn.nn.segments import Segments
 
+POOLINGS = [MaxPooling, MeanPooling, AttentionPooling, AdditivePooling]
+POOLINGS += [TransformerPooling, DSMILPooling, CLAMPooling]
 LENGTHS = [3, 1, 4]
 N, B = sum(LENGTHS), len(LENGTHS)
 
@@ -70,13 +80,14 @@ def model(pooling, level="instance", n_outputs=2):
 
 @pytest.mark.parametrize("level", ["instance", "embedding"])
 @pytest.mark.parametrize(
-    "pooling", [MaxPooling, MeanPooling, AttentionPooling, OwnHead, InContext]
+    "pooling",
+    [*POOLINGS, OwnHead, InContext],
 )
 @pytest.mark.parametrize("instances", [True, False])
 def test_a_training_pass_agrees_with_the_single_methods(level, pooling, instances):
     net, batch, target = model(pooling, level), bags(), torch.zeros(B, 2)
     found = net.training_pass(batch, target, squared, instances=instances)
-    assert torch.equal(found.raw, net(batch))
+    torch.testing.assert_close(found.raw, net(batch))
     if instances:
         torch.testing.assert_close(found.instances, net.instance_scores(batch))
     else:
@@ -123,7 +134,8 @@ def test_a_pooling_in_context_sees_features_and_scores_its_instances(level):
 
 @pytest.mark.parametrize("level", ["instance", "embedding"])
 @pytest.mark.parametrize(
-    "pooling", [MaxPooling, MeanPooling, AttentionPooling, OwnHead, InContext]
+    "pooling",
+    [*POOLINGS, OwnHead, InContext],
 )
 def test_a_bag_of_one_scores_as_its_instance(level, pooling):
     net = model(pooling, level)
