@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from inspect import cleandoc
+from collections.abc import Callable
+from inspect import cleandoc, getdoc
 from textwrap import indent
 from typing import TypeVar
 
-__all__ = ["with_bag_parameters"]
+__all__ = ["with_bag_parameters", "with_parameters_of"]
 
 _T = TypeVar("_T", bound=type)
 
@@ -31,3 +32,16 @@ def with_bag_parameters(cls: _T) -> _T:
     place = re.compile(r"^( *)\{bag_parameters\}", re.MULTILINE)
     cls.__doc__ = place.sub(lambda m: indent(BAG_PARAMETERS, m[1]), cls.__doc__ or "")
     return cls
+
+
+def with_parameters_of(other: type) -> Callable[[_T], _T]:
+    """Replace ``{parameters}`` in a docstring by the parameters of another class."""
+    text = getdoc(other) or ""
+    section = text.partition("Parameters\n----------\n")[2].partition("\n\nAttr")[0]
+
+    def fill(cls: _T) -> _T:
+        place = re.compile(r"^( *)\{parameters\}", re.MULTILINE)
+        cls.__doc__ = place.sub(lambda m: indent(section, m[1]), cls.__doc__ or "")
+        return cls
+
+    return fill

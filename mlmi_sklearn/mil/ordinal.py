@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..base.targets import Encoded
 from .classifier import MILClassifier
+from .docs import with_parameters_of
 from .fields import encode_classes
 
 __all__ = ["MILOrdinalClassifier"]
@@ -19,6 +20,7 @@ __all__ = ["MILOrdinalClassifier"]
 Array = NDArray[Any]
 
 
+@with_parameters_of(MILClassifier)
 class MILOrdinalClassifier(MILClassifier):
     r"""Classify bags into grades, such as those of a tumour.
 
@@ -28,8 +30,12 @@ class MILOrdinalClassifier(MILClassifier):
     highest instance, :math:`y_i = \max_j y_{ij}`: the standard assumption of
     multiple-instance learning for more than two classes.
 
-    All parameters and methods are those of :class:`MILClassifier`. Grades are ordered
-    by value: encode names as numbers first.
+    All else is as in :class:`MILClassifier`. Grades are ordered by value: encode names
+    as numbers first.
+
+    Parameters
+    ----------
+    {parameters}
 
     Attributes
     ----------
