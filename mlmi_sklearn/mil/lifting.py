@@ -94,8 +94,8 @@ class InstanceWise(  # type: ignore[call-arg]  # a keyword of a base mypy cannot
         if holds_bags(X):
             bags = check_bags(X)
             X, y = named_instances(bags), _labels_of_instances(y, bags)
-        elif hasattr(X, "columns"):
-            check_bags(X)  # refuses long frames
+        else:
+            _refuse_long_frame(X)
         self.transformer_ = inner.fit(X, y)
         return self
 
@@ -114,6 +114,7 @@ class InstanceWise(  # type: ignore[call-arg]  # a keyword of a base mypy cannot
         """
         check_is_fitted(self)
         if not holds_bags(X):
+            _refuse_long_frame(X)
             return self.transformer_.transform(X)
         bags = check_bags(X)
         values = self.transformer_.transform(named_instances(bags))
@@ -135,6 +136,7 @@ class InstanceWise(  # type: ignore[call-arg]  # a keyword of a base mypy cannot
         """
         check_is_fitted(self)
         if not holds_bags(X):
+            _refuse_long_frame(X)
             return self.transformer_.inverse_transform(X)
         bags = check_bags(X)
         values = self.transformer_.inverse_transform(bags.values)
@@ -225,6 +227,12 @@ class InstanceWise(  # type: ignore[call-arg]  # a keyword of a base mypy cannot
         if inner.transformer_tags is not None:
             tags.transformer_tags = inner.transformer_tags
         return tags
+
+
+def _refuse_long_frame(X: Any) -> None:
+    """Name ``Bags.from_frame`` to those who pass a frame with a column of bags."""
+    if hasattr(X, "columns"):
+        check_bags(X)
 
 
 def _labels_of_instances(y: Any, bags: Bags) -> Any:

@@ -59,15 +59,17 @@ def nearest_to_bags(values: Any, points: Any, lengths: Array) -> Array:
     Returns
     -------
     ndarray of shape (n_instances, n_bags)
-        Squared Euclidean distances.
+        Squared Euclidean distances, float64 so that the type of the instances cannot
+        break a tie.
     """
     norms = squared_norms(points)
-    out = np.empty((values.shape[0], len(lengths)), dtype=values.dtype)
+    out = np.empty((values.shape[0], len(lengths)))
     for bags, columns in bag_blocks(lengths, 8192):
-        near, starts = points[columns], starts_of(lengths[bags])
-        chunk = max(1, BUDGET // near.shape[0])
+        near = points[columns].astype(np.float64, copy=False)
+        starts, chunk = starts_of(lengths[bags]), max(1, BUDGET // near.shape[0])
         for rows in row_chunks(values.shape[0], chunk):
-            squared = squared_distances(values[rows], near, norms[columns])
+            mine = values[rows].astype(np.float64, copy=False)
+            squared = squared_distances(mine, near, norms[columns])
             out[rows, bags] = np.minimum.reduceat(squared, starts, axis=1)
     return out
 

@@ -109,9 +109,7 @@ def distances_of(first: Bags, second: Bags | None, kind: str, rank: int) -> Arra
     else:
         back = _directed(second, first, kind, rank).T
     if kind == "mean-hausdorff":
-        total = first.lengths[:, np.newaxis] + other.lengths
-        both = (there + back) / total
-        return both.astype(there.dtype, copy=False)
+        return (there + back) / (first.lengths[:, np.newaxis] + other.lengths)
     return np.minimum(there, back) if one_way else np.maximum(there, back)
 
 
@@ -124,6 +122,16 @@ def _directed(first: Bags, second: Bags, kind: str, rank: int) -> Array:
     if kind == "max-hausdorff":
         return np.sqrt(np.maximum.reduceat(squared, starts, axis=0))
     return np.sqrt(smallest_of_bags(squared, first.lengths, rank))
+
+
+def _to_single_digits(distances: Array) -> Array:
+    """Round distances to the 24 digits that single precision has, at any scale.
+
+    The same two bags can be a last digit further apart when they are met in another
+    block or layout. Votes must not hang on that.
+    """
+    digits, exponent = np.frexp(distances)
+    return np.ldexp(np.rint(digits * 2.0**24), exponent - 24)
 
 
 class CitationKNN(ClassifierMixin, BaseEstimator):
@@ -155,7 +163,7 @@ default="min-hausdorff"
     bags_ : Bags
         The training bags of non-zero weight.
     distances_ : ndarray of shape (n_bags, n_bags)
-        Distances between them.
+        Distances between them, to 24 binary digits.
     n_features_in_ : int
         Features of an instance.
     feature_names_in_ : ndarray of str
@@ -170,7 +178,9 @@ default="min-hausdorff"
     Features must have comparable scales: put ``InstanceWise(StandardScaler())`` first.
     A bag of weight w votes and counts as w equal bags would. Between bags at the same
     distance, references are taken in the order of training, and citers count only
-    bags that are strictly nearer.
+    bags that are strictly nearer. Distances are computed in float64 and compared by
+    their first 24 binary digits (seven decimal ones), so that equal numbers get equal
+    votes, whatever their type and layout in memory.
 
     References
     ----------
@@ -248,7 +258,7 @@ default="min-hausdorff"
         self.classes_, codes = np.unique(y, return_inverse=True)
         self._codes, self._weight = codes[keep], weight[keep]
         self.bags_ = bags
-        self.distances_ = distances_of(bags, None, self.distance, self.rank)
+        self.distances_ = self._between(bags, None)
 
     def predict_proba(self, X: Any) -> Array:
         """Return the share of votes of each class.
@@ -265,7 +275,7 @@ default="min-hausdorff"
         """
         check_is_fitted(self)
         bags = read_vectors(self, X, reset=False)
-        near = distances_of(bags, self.bags_, self.distance, self.rank)
+        near = self._between(bags, self.bags_)
         power = self._references(near) + self._citers(near)
         one_hot = np.eye(len(self.classes_))[self._codes]
         votes = power @ one_hot
@@ -288,6 +298,11 @@ default="min-hausdorff"
         # Shares of equal votes may differ in the last digit.
         best = np.argmax(votes >= votes.max(axis=1, keepdims=True) - 1e-9, axis=1)
         return self.classes_[best]
+
+    def _between(self, first: Bags, second: Bags | None) -> Array:
+        """Return distances that tie where they should."""
+        exact = distances_of(first, second, self.distance, self.rank)
+        return _to_single_digits(exact)
 
     def _references(self, near: Array) -> Array:
         """Return the votes of training bags (columns) as references of bags (rows)."""

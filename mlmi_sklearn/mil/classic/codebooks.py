@@ -46,11 +46,17 @@ class _Codebook(ClassNamePrefixFeaturesOutMixin, BagFeatures):
             # PCA knows no more directions than this.
             most, given = min(values.shape), self.projection
             given = min(given, most) if isinstance(given, Integral) else given
-            self.projection_ = PCA(given, random_state=random).fit(dense(values))
+            wide = dense(values).astype(np.float64, copy=False)
+            self.projection_ = PCA(given, random_state=random).fit(wide)
         self._learn_codebook(self._project(values), random)
 
     def _project(self, values: Any) -> Any:
-        """Rotate and shorten the instances."""
+        """Rotate and shorten the instances.
+
+        In float64 whatever came, since k-means refuses what differs in type from its
+        centres, and equal numbers of either type are then encoded alike.
+        """
+        values = values.astype(np.float64, copy=False)
         if self.projection_ is None:
             return values
         return self.projection_.transform(dense(values))

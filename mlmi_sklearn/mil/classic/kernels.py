@@ -62,7 +62,7 @@ def normalized_set_kernel(
     Y : Bags or other bags, default=None
         The other bags; None means `X`.
     kernel : {"rbf", "linear", "poly", "laplacian", "cosine"} or callable, \
-default="rbf"
+            default="rbf"
         Positive definite kernel k between instances; a callable maps matrices of
         shapes (n, d) and (m, d) to one of shape (n, m).
     gamma : float or "scale", default="scale"
@@ -127,7 +127,7 @@ class NormalizedSetKernel(ClassNamePrefixFeaturesOutMixin, BagFeatures):
     Parameters
     ----------
     kernel : {"rbf", "linear", "poly", "laplacian", "cosine"} or callable, \
-default="rbf"
+            default="rbf"
         Positive definite kernel k between instances; a callable maps matrices of
         shapes (n, d) and (m, d) to one of shape (n, m).
     gamma : float or "scale", default="scale"
@@ -237,7 +237,7 @@ default="rbf"
             self.bags_ = bags
             self._train_norms = _norms(bags, self._instances(), self.normalization)
         else:
-            self.sampler_ = self._sampler(bags.n_instances).fit(bags.values)
+            self.sampler_ = self._fitted_sampler(bags.values)
 
     def _encode(self, bags: Bags) -> Array:
         """Return the kernel to the training bags, or the explicit map."""
@@ -256,21 +256,30 @@ default="rbf"
             self.kernel, gamma=self.gamma_, degree=self.degree, coef0=self.coef0
         )
 
-    def _sampler(self, n_instances: int) -> Any:
-        """Return the unfitted map of instances."""
+    def _fitted_sampler(self, values: Any) -> Any:
+        """Return the map of instances, learnt in float64.
+
+        The landmarks are drawn here, so that no more than they need be converted; in
+        single precision the root of their kernel matrix keeps two digits or so.
+        """
         random = check_random_state(self.random_state)
+        n_landmarks = min(self.n_components, values.shape[0])
+        rows = random.choice(values.shape[0], n_landmarks, replace=False)
+        landmarks = values[rows].astype(np.float64, copy=False)
         if self.approximation == "rff":
-            return RBFSampler(
+            sampler = RBFSampler(
                 gamma=self.gamma_, n_components=self.n_components, random_state=random
             )
-        return Nystroem(
-            self.kernel,
-            gamma=self.gamma_,
-            degree=self.degree,
-            coef0=self.coef0,
-            n_components=min(self.n_components, n_instances),
-            random_state=random,
-        )
+        else:
+            sampler = Nystroem(
+                self.kernel,
+                gamma=self.gamma_,
+                degree=self.degree,
+                coef0=self.coef0,
+                n_components=n_landmarks,
+                random_state=random,
+            )
+        return sampler.fit(landmarks)
 
     def _mapped(self, bags: Bags) -> Array:
         """Sum the maps of the instances of each bag, and normalise."""
@@ -278,7 +287,8 @@ default="rbf"
         out = np.empty((len(bags), self._n_features_out))
         most = max(1, BUDGET // max(self._n_features_out, values.shape[1]))
         for chosen, rows in bag_blocks(lengths, most):
-            mapped = dense(self.sampler_.transform(values[rows]))
+            block = values[rows].astype(np.float64, copy=False)
+            mapped = dense(self.sampler_.transform(block))
             starts = starts_of(lengths[chosen])
             out[chosen] = np.add.reduceat(mapped, starts, axis=0, dtype=np.float64)
         if self.normalization == "average":

@@ -221,3 +221,15 @@ def test_a_failed_fit_keeps_the_transformer(bags):
     with pytest.raises(ValueError, match="infinity"):
         lifted.fit(bags[0].with_values(np.full_like(bags[0].values, np.inf)))
     assert lifted.transformer_ is kept
+
+
+@pytest.mark.parametrize("fitted_on", ["bags", "table"])
+def test_a_long_frame_is_sent_to_from_frame(fitted_on, bags):
+    X, _ = bags
+    long = pd.DataFrame(X.values, columns=list("abcd"))
+    model = InstanceWise().fit(X if fitted_on == "bags" else X.values)
+    long.insert(0, "bag_id", np.repeat(np.arange(len(X)), X.lengths))
+    for method in (model.fit, model.transform, model.inverse_transform):
+        with pytest.raises(BagError, match=r"Bags\.from_frame"):
+            method(long)
+    assert model.transform(pd.DataFrame(X.values)).shape == X.values.shape

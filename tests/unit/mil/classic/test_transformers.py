@@ -71,6 +71,19 @@ def test_every_form_of_bags_gives_the_same(template, witness, in_all_forms):
 
 
 @every
+@pytest.mark.parametrize(
+    ("learnt", "met"), [("f8", "f4"), ("f4", "f8"), ("f8", "i8"), ("i8", "f4")]
+)
+def test_equal_numbers_of_another_type_give_the_same(template, learnt, met, witness):
+    bags, _ = witness()
+    whole = bags.values.round()
+    learnt, met = (bags.with_values(whole.astype(kind)) for kind in (learnt, met))
+    expected = clone(template).fit(learnt).transform(learnt)
+    found = clone(template).fit(learnt).transform(met)
+    assert_allclose(found, expected, rtol=1e-4, atol=2e-6)
+
+
+@every
 def test_a_table_is_bags_of_one(template, witness):
     bags, _ = witness()
     rows = bags.values
