@@ -14,6 +14,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import csr_array
+from sklearn.inspection import permutation_importance
+from sklearn.model_selection import GroupKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -191,6 +194,18 @@ MISTAKES = {
         model.fit(bags.to_frame(), y)
     ),
     "cannot become float64": lambda bags, y, model: StandardScaler().fit(bags),
+    "The 'groups' parameter should not be None": lambda bags, y, model: cross_val_score(
+        model, bags, y, cv=GroupKFold(2), error_score="raise"
+    ),
+    "Input X contains NaN": lambda bags, y, model: model.fit(
+        bags.with_values(np.where(bags.values > 0.9, np.nan, bags.values)), y
+    ),
+    "X holds sparse instances": lambda bags, y, model: model.fit(
+        Bags(csr_array(bags.values), bags.lengths), y
+    ),
+    "which has them last": lambda bags, y, model: model.fit(
+        Bags(np.zeros((12, 16, 16, 3)), np.ones(12, int)), y
+    ),
     "Training diverged": lambda bags, y, model: MILClassifier(
         optimizer="sgd", lr=1e9, max_epochs=30
     ).fit(bags, y),
@@ -218,6 +233,8 @@ def test_symptoms_that_are_no_errors(data):
     frame = pd.DataFrame({"slide": [1, 1, 2], "tumour": [0, 0, 1], "area": [3, 4, 5]})
     leaking, _ = Bags.from_frame(frame, bag="slide")
     assert leaking.feature_names == ("tumour", "area")
+    importance = permutation_importance(model, bags, y, n_repeats=1, random_state=0)
+    assert importance.importances_mean.shape == (1,)
     three = np.resize([-1, 0, 1], len(y))
     fitted = MILClassifier(max_epochs=1, random_state=0).fit(bags, three)
     assert fitted.classes_.tolist() == [0, 1]
@@ -225,6 +242,13 @@ def test_symptoms_that_are_no_errors(data):
 
 def test_remedies_work(data):
     bags, y, model = data
+    grouped = Bags(bags.values, bags.lengths, groups=np.arange(12) // 2)
+    folds = GroupKFold(2)
+    found = cross_val_score(model, grouped, y, groups=grouped.groups, cv=folds)
+    assert found.shape == (2,)
+    images = Bags(np.zeros((12, 16, 16, 3), np.float32), np.ones(12, int))
+    turned = images.with_values(images.values.transpose(0, 3, 1, 2))
+    MILClassifier(max_epochs=1).fit(turned, y)
     assert model.predict([bags[0]]).shape == (1,)
     net = MILClassifier(max_epochs=1).set_params(pooling="top-k", pooling__k=5)
     net.fit(bags, y)
