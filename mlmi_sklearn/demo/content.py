@@ -55,7 +55,7 @@ class Scores:
     method : str
         Name for readers.
     ours : bool
-        Whether it comes from this package, or is a baseline.
+        Whether it is one of the methods in question, or a simple baseline.
     values : mapping of str to ndarray of shape (n_repetitions,)
         One entry a metric. Repetition i is the same for all methods, so differences
         are paired.

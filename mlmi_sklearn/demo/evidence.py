@@ -6,22 +6,25 @@ is as good wins: nobody should read "deep" as "better" out of a demo.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 from .content import Finding, Metric, Scores
 
-__all__ = ["Comparison", "compare", "finding", "verdict"]
+__all__ = ["Comparison", "compare", "finding", "interval_of_mean", "verdict"]
 
 _SIMPLE_IS_BETTER = (
     "The simple method is the better choice until more data say otherwise."
 )
+_USE_SIMPLE = "For data like these, use the simple method."
+_ADVICE = (_SIMPLE_IS_BETTER, _USE_SIMPLE)
 _VERDICTS = {
     "behind": "{baseline} beats {ours}: {metric} {b} against {a}, a difference of {d} "
-    "({interval}). For data like these, use the simple method.",
+    f"({{interval}}). {_USE_SIMPLE}",
     "behind, perhaps": "{baseline} is ahead of {ours}, {metric} {b} against {a}, but "
     f"the difference of {{d}} could be chance ({{interval}}). {_SIMPLE_IS_BETTER}",
     "level": f"{{ours}} and {{baseline}} have the same {{metric}}, {{a}} "
@@ -103,11 +106,37 @@ def compare(
     'behind'
     """
     differences = ours.values[metric.key] - baseline.values[metric.key]
-    n = len(differences)
-    error = np.sqrt(differences.var(ddof=1) * (1 / n + overlap))
+    return Comparison(ours, baseline, metric, *interval_of_mean(differences, overlap))
+
+
+def interval_of_mean(
+    values: NDArray[np.float64], overlap: float = 0.0
+) -> tuple[float, float]:
+    """Return a 95 % interval of a mean, from Student's t distribution.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_repetitions,)
+        At least 2.
+    overlap : float, default=0.0
+        As in :func:`compare`.
+
+    Returns
+    -------
+    low, high : float
+        The ends.
+
+    Examples
+    --------
+    >>> low, high = interval_of_mean(np.array([0.1, 0.2, 0.3]))
+    >>> round(low, 3), round(high, 3)
+    (-0.048, 0.448)
+    """
+    n = len(values)
+    error = np.sqrt(values.var(ddof=1) * (1 / n + overlap))
     reach = float(stats.t.ppf(0.975, n - 1) * error)
-    mean = float(differences.mean())
-    return Comparison(ours, baseline, metric, mean - reach, mean + reach)
+    mean = float(values.mean())
+    return mean - reach, mean + reach
 
 
 def verdict(comparison: Comparison) -> str:
@@ -142,7 +171,7 @@ def finding(
     overlap: float = 0.0,
     reference: str | None = None,
 ) -> Finding:
-    """Say what a column shows: who leads, and how our methods stand to baselines.
+    """Say what a column shows: who leads, and how methods stand to simple baselines.
 
     Parameters
     ----------
@@ -167,7 +196,17 @@ def finding(
     pairs += [(ours[0], row) for row in baselines if row.method == reference]
     details = [verdict(compare(*pair, metric, overlap)) for pair in pairs]
     # The reference may be the best baseline: no sentence twice.
-    return Finding(_headline(top, best, metric), tuple(dict.fromkeys(details)))
+    return Finding(_headline(top, best, metric), _advised_once(dict.fromkeys(details)))
+
+
+def _advised_once(details: Iterable[str]) -> tuple[str, ...]:
+    """Give the same advice after the first sentence alone."""
+    first, *others = details
+    for number, text in enumerate(others):
+        for advice in _ADVICE:
+            if any(advice in earlier for earlier in (first, *others[:number])):
+                others[number] = text.removesuffix(f" {advice}")
+    return (first, *others)
 
 
 def _best(rows: Sequence[Scores], metric: Metric) -> Scores:
@@ -188,7 +227,7 @@ def _headline(ours: Scores, baseline: Scores, metric: Metric) -> str:
             f"{lead} {a}, by {baseline.method}, a simple baseline, and {ours.method}."
         )
     return (
-        f"{lead} {baseline.method}, a simple baseline, {b}; best of this package: "
+        f"{lead} {baseline.method}, a simple baseline, {b}; best of the other methods: "
         f"{ours.method}, {a}."
     )
 

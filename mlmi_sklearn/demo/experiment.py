@@ -30,7 +30,7 @@ class Method:
     name : str
         Name for readers.
     ours : bool
-        Whether it comes from this package, or is a baseline.
+        Whether it is one of the methods in question, or a simple baseline.
     estimator : estimator
         Not fitted.
     """

@@ -120,10 +120,11 @@ def _table(table: Table) -> str:
     """Return a table that scrolls by itself where the page is narrow."""
     head = "".join(f'<th scope="col">{escape(m.title)}</th>' for m in table.metrics)
     rows = "\n".join(_row(row, table.metrics) for row in table.rows)
+    legend = "dot: method the chapter is about, square: simple baseline"
     return f"""\
 <div class="scroll" tabindex="0" role="region" aria-label="{escape(table.caption)}">
 <table>
-<caption>{escape(table.caption)}; dot: this package, square: baseline</caption>
+<caption>{escape(table.caption)}; {legend}</caption>
 <thead><tr><th scope="col">method</th>{head}</tr></thead>
 <tbody>
 {rows}
@@ -184,4 +185,6 @@ def _list(sentences: Iterable[str], kind: str = "") -> str:
 
 def _linked(sentence: str) -> str:
     """Escape a sentence and make its web addresses links."""
-    return _LINK.sub(r'<a href="\g<0>">\g<0></a>', escape(sentence))
+    # Numbers and their per cent signs stay on one line.
+    text = escape(sentence).replace(" %", "\N{NO-BREAK SPACE}%")
+    return _LINK.sub(r'<a href="\g<0>">\g<0></a>', text)

@@ -122,7 +122,17 @@ def chapter():
 def tiny(monkeypatch):
     """Make the quick run of the chapter on bags a matter of a second or two."""
     settings = Settings(
-        folds=3, repeats=1, draws=2, train_bags=20, test_bags=12, epochs=3
+        folds=3,
+        repeats=1,
+        draws=2,
+        train_bags=20,
+        test_bags=12,
+        epochs=3,
+        checks=2,
+        check_bags=12,
+        slide_draws=2,
+        train_slides=6,
+        test_slides=4,
     )
     monkeypatch.setitem(mil.PRESETS, "quick", settings)
     return settings

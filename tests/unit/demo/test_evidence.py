@@ -142,8 +142,8 @@ def table():
 def test_a_winning_baseline_is_the_headline(table):
     found = finding(table, AUC)
     assert found.headline == (
-        "Highest mean ROC AUC: forest, a simple baseline, 0.900; best of this package: "
-        "net B, 0.850."
+        "Highest mean ROC AUC: forest, a simple baseline, 0.900; best of the other "
+        "methods: net B, 0.850."
     )
     assert [text.split(":")[0] for text in found.details] == [
         "forest beats net A",
@@ -175,3 +175,11 @@ def test_the_reference_is_compared_with_the_first_of_ours(table):
 def test_a_reference_that_is_the_best_baseline_is_not_repeated(table):
     found = finding(table, AUC, reference="forest")
     assert found == finding(table, AUC)
+
+
+def test_the_same_advice_is_given_once(table):
+    advice = "For data like these, use the simple method."
+    first, second = finding(table, AUC).details
+    assert first.endswith(advice)
+    assert advice not in second
+    assert second.endswith(").")

@@ -5,14 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
 from sklearn.utils.validation import NotFittedError, check_is_fitted
 
-from mlmi_sklearn import Bags
+from mlmi_sklearn import MILClassifier, SingleInstanceClassifier, TileGrid
 from mlmi_sklearn.datasets import load_musk1, make_digit_bags
 from mlmi_sklearn.demo.chapters import mil
-from mlmi_sklearn.demo.chapters.mil import digits, methods, musk
+from mlmi_sklearn.demo.chapters.mil import assumption, digits, methods, mosaic, musk
+from mlmi_sklearn.demo.chapters.mil.instance_scores import ranks_of_instances
 from mlmi_sklearn.demo.chapters.mil.settings import PRESETS, Settings
+from mlmi_sklearn.demo.content import Scores
 from mlmi_sklearn.demo.experiment import SECONDS, Fold, Method, run_folds
 
 
@@ -64,36 +66,19 @@ def test_scaling_sees_training_bags_alone(bags):
     assert model[0].transformer_.n_samples_seen_ == X[:10].n_instances
 
 
-def test_sil_scores_a_bag_by_its_best_instance(bags):
+def test_what_scales_inside_an_estimator_is_off():
+    for method in methods.methods(1, scale=True):
+        assert method.build(0).get_params().get("scale", False) is False
+        params = method.build(0)[-1].get_params(deep=False)
+        assert params.get("scale", False) is False
+
+
+@pytest.mark.parametrize("name", ["SIL", "MISVC"])
+def test_a_threshold_comes_from_bags_out_of_fold(name, bags):
     X, y = bags
-    model = methods.SingleInstanceLogistic().fit(X, y)
-    labels = np.repeat(y, X.lengths)
-    inner = LogisticRegression(max_iter=2000).fit(X.values, labels)
-    expected = [inner.decision_function(bag).max() for bag in X]
-    np.testing.assert_allclose(model.decision_function(X), expected, rtol=1e-5)
-    assert (model.predict(X) == (model.decision_function(X) > 0)).all()
-
-
-def test_the_threshold_of_sil_comes_from_the_training_bags(bags):
-    X, y = bags
-    model = by_name("SIL").build(0).fit(X, y)
-    assert model.best_threshold_ != 0
-    predicted = model.predict(X)
-    assert (predicted == (model.decision_function(X) >= model.best_threshold_)).all()
-
-
-def test_bag_features_are_what_they_say():
-    X = Bags(np.array([[1.0, 5.0], [3.0, 2.0], [7.0, 7.0]]), [2, 1])
-    np.testing.assert_array_equal(methods._mean(X), [[2, 3.5], [7, 7]])
-    np.testing.assert_array_equal(methods._min_max(X), [[1, 2, 3, 5], [7, 7, 7, 7]])
-
-
-def test_bag_features_of_a_selection_are_those_of_its_bags(bags):
-    X, _ = bags
-    chosen = X[[5, 2, 9]]
-    np.testing.assert_allclose(
-        methods._mean(chosen), [bag.mean(axis=0) for bag in chosen], rtol=1e-5
-    )
+    model = by_name(name).build(0).fit(X, y)
+    assert model[-1].threshold == "cv"
+    assert model[-1].threshold_ != 0
 
 
 # -- folds ---------------------------------------------------------------------------
@@ -101,7 +86,7 @@ def test_bag_features_of_a_selection_are_those_of_its_bags(bags):
 
 def test_run_folds_pairs_methods_and_times_them(bags):
     X, y = bags
-    logistic = Method("one", True, methods.SingleInstanceLogistic())
+    logistic = Method("one", True, SingleInstanceClassifier(threshold=0.0))
     other = Method("two", False, clone(logistic.estimator))
     folds = [Fold(X[:20], y[:20], X[20:], y[20:], seed) for seed in (0, 1, 2)]
     seen = []
@@ -148,8 +133,106 @@ def test_bags_are_shown_in_order_and_the_worst_last():
 
 
 def test_presets_keep_to_the_defaults_of_the_estimator():
-    assert all(s.epochs == 100 and s.folds == 10 for s in PRESETS.values())
+    epochs = MILClassifier().max_epochs
+    assert all(s.epochs == epochs and s.folds == 10 for s in PRESETS.values())
     assert PRESETS["quick"].repeats < PRESETS["full"].repeats
+
+
+def test_instances_are_ranked_as_the_net_ranks_them(bags):
+    X, y = bags
+    model = MILClassifier(max_epochs=2, random_state=0).fit(X, y)
+    scores = np.concatenate(model.instance_scores(X))
+    positive = np.repeat(y, X.lengths) == 1
+    expected = roc_auc_score(X.y_instances[positive], scores[positive])
+    found = ranks_of_instances(model, X, X.y_instances)
+    assert found["instance_roc_auc"] == pytest.approx(expected)
+    best = [
+        X[[i]].y_instances[model.instance_scores(X[[i]])[0].argmax()]
+        for i in np.flatnonzero(y)
+    ]
+    assert found["hit_rate_at_1"] == pytest.approx(np.mean(best))
+
+
+# -- the assumption ------------------------------------------------------------------
+
+
+def row_of_tests(name, **found):
+    """Return a method that passes all tests with 0.9 but for those given."""
+    values = {}
+    for test in assumption.TESTS:
+        values[f"{test}_train_auc"] = np.full(3, 0.99)
+        given = found.get(test.replace("-", "_"), 0.9)
+        values[f"{test}_test_auc"] = given + np.array([-0.01, 0.0, 0.01])
+    return Scores(name, True, values)
+
+
+@pytest.mark.parametrize(
+    ("auc", "state"),
+    [
+        (0.9, "passes"),
+        (0.71, "passes"),
+        (0.6, "undecided"),
+        (0.49, "undecided"),
+        (0.45, "fails"),
+        (0.02, "fails"),
+    ],
+)
+def test_below_one_half_counts_only_beyond_chance(auc, state):
+    row = row_of_tests("net", single_concept=auc)
+    assert assumption.state_of(row, "single-concept") == state
+
+
+def test_failures_are_named_with_numbers_and_a_meaning():
+    rows = [
+        row_of_tests("A"),
+        row_of_tests("B", single_concept=0.1),
+        row_of_tests("C", single_concept=0.0, multi_concept=0.6),
+    ]
+    found = assumption.assumption_finding(rows)
+    assert found.headline == "Pass all tests: A. Fail one or more: B and C."
+    first, second = found.details
+    assert first.startswith(
+        "Fail single-concept: B (0.99 in training, 0.10 in testing) and C (0.99 in "
+        "training, 0.00 in testing). These take"
+    )
+    assert second.startswith("Undecided in multi-concept: C (0.60 ± 0.01)")
+
+
+def test_nothing_is_said_of_tests_that_all_pass():
+    found = assumption.assumption_finding([row_of_tests("A"), row_of_tests("B")])
+    assert found.headline == "Pass all tests: A and B. Fail one or more: none."
+    assert found.details == ()
+
+
+# -- slides --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_slide_is_positive_if_it_has_a_lesion(seed):
+    slides = mosaic.make_slides(8, "test", seed)
+    np.testing.assert_array_equal(slides.lesions.any(axis=(1, 2)), slides.y == 1)
+    assert slides.y.tolist() == [0, 1] * 4
+    # Small beside the tissue, or the label of the slide would give the place away.
+    assert slides.lesions.sum(axis=(1, 2)).max() <= 9
+
+
+def test_tiles_know_whether_they_are_of_the_lesion():
+    slides = mosaic.make_slides(4, "train", 0)
+    tiles = TileGrid(mosaic.CELL).fit_transform(slides.images)
+    for i in range(4):
+        labels = slides.labels_of(i, tiles[[i]].coords)
+        assert labels.sum() == slides.lesions[i].sum()  # no tile of it is lost
+        assert 40 < len(labels) < 100  # glass is left out
+
+
+def test_slides_of_a_seed_are_the_same_and_splits_share_no_digit():
+    def cells(split):
+        slides = mosaic.make_slides(6, split, 3)
+        tiles = TileGrid(mosaic.CELL, flatten=True).fit_transform(slides.images)
+        return {tile.tobytes() for tile in np.asarray(tiles.values)}
+
+    assert cells("train") == cells("train")
+    assert not cells("train") & cells("test")
 
 
 # -- the chapter ---------------------------------------------------------------------
@@ -160,15 +243,22 @@ def written(tiny):
     return mil.write(tiny)
 
 
-def test_the_chapter_holds_two_experiments(written, tiny):
-    on_musk, on_digits = (section.table for section in written.sections)
-    assert (on_musk.key, on_digits.key) == ("musk1", "digits")
-    for table, n in ((on_musk, tiny.folds), (on_digits, tiny.draws)):
+def test_the_chapter_holds_its_experiments(written, tiny):
+    repetitions = {
+        "musk1": tiny.folds,
+        "digits": tiny.draws,
+        "assumption": tiny.checks,
+        "slides": tiny.slide_draws,
+    }
+    tables = [section.table for section in written.sections]
+    assert [table.key for table in tables] == list(repetitions)
+    for table in tables:
+        n = repetitions[table.key]
         for row in table.rows:
             assert all(len(row.values[m.key]) == n for m in table.metrics)
     for section in written.sections:
         assert section.findings
-        assert all(finding.details for finding in section.findings)
+        assert all(finding.headline for finding in section.findings)
         assert "random_state" in section.protocol[0]
 
 

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mlmi_sklearn.demo.chapters.mil.bag_pictures import bag_panel, per_cent
+from mlmi_sklearn.demo.chapters.mil.slide_pictures import slide_panel
+from mlmi_sklearn.demo.chapters.mil.slopes import _spread, slopes_panel
 from mlmi_sklearn.demo.content import Metric, Scores
 from mlmi_sklearn.demo.pictures import DARK, LIGHT, dots_panel, loss_panel, render
 
@@ -33,7 +35,23 @@ def losses():
     return {"net": pd.DataFrame([[0.7, 0.3], [0.8, 0.2]])}
 
 
+def slide(labels=(0, 1, 1)):
+    rng = np.random.default_rng(0)
+    image = rng.integers(256, size=(18, 18, 3), dtype=np.uint8)
+    coords = np.array([[0, 0], [9, 0], [9, 9]])
+    chance = np.array([0.6, 0.2, 0.9])
+    return slide_panel(4, image, coords, 0.25, chance, np.array(labels))
+
+
+def slopes():
+    found = {"a-test_train_auc": np.ones(2), "a-test_test_auc": np.array([0.1, 0.3])}
+    rows = [Scores(name, name == "net", found) for name in ("net", "a", "b", "c")]
+    return slopes_panel("a-test", rows, 0.7)
+
+
 PANELS = {
+    "slide": slide,
+    "slopes": slopes,
     "dots": lambda: dots_panel("dots", rows(10), Metric("auc", "AUC")),
     "loss": lambda: loss_panel("loss", losses()),
     "bag": lambda: bag(7, [0, 1, 0, 0, 0, 0, 0]),
@@ -117,3 +135,25 @@ def test_a_probability_is_rounded_but_never_to_certainty(probability):
     assert text not in ("0 %", "100 %")
     if text[0].isdigit():
         assert abs(float(text.removesuffix(" %")) - 100 * probability) <= 0.51
+
+
+def test_a_slide_says_in_words_what_it_shows():
+    assert slide().alt == (
+        "Slide 5: positive, scored 25 %. It has 3 tiles, 2 of them scored 50 % or "
+        "more. The lesion has 2 tiles, 1 of them scored so."
+    )
+    assert "negative" in slide((0, 0, 0)).alt
+    assert "lesion" not in slide((0, 0, 0)).alt
+
+
+def test_slopes_say_both_ends():
+    assert "net from 1.00 to 0.20; a from 1.00 to 0.20" in slopes().alt
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_names_beside_lines_stay_apart_and_in_order(values):
+    heights = np.array(_spread(values))
+    order = np.argsort(-np.array(values), kind="stable")
+    assert (np.diff(heights[order]) <= -0.085 + 1e-9).all()
+    assert heights.max() <= 1.06 + 1e-9
+    assert heights.min() >= -0.04 - 1e-9

@@ -51,14 +51,16 @@ def test_a_small_run_from_the_command_line(tiny, tmp_path, capsys, check_page):
     assert max(map(len, lines)) <= 100
     for part in ("MUSK1", "Digit bags", "MILClassifier (attention)", "Highest mean"):
         assert part in shown.out
+    for part in ("Is the assumption kept?", "Where in the image?"):
+        assert part in shown.out
     assert str(out / "report.html") in shown.out
-    assert "MUSK1: 100%" in shown.err
-    assert "Digit bags: 100%" in shown.err
+    for part in ("MUSK1", "Digit bags", "Assumption", "Slides"):
+        assert f"{part}: 100%" in shown.err
     assert torch.get_num_threads() == threads
 
     page = check_page((out / "report.html").read_text("utf-8"))
     whole = "".join(page.text)
-    assert len(page.all("img")) == 9
+    assert len(page.all("img")) == 17
     assert "mlmi-sklearn demo --family mil --quick" in whole
     for part in (
         "random_state 0",
@@ -69,18 +71,15 @@ def test_a_small_run_from_the_command_line(tiny, tmp_path, capsys, check_page):
         assert part in whole
 
     frame = pd.read_csv(out / "results.csv")
-    assert set(frame["experiment"]) == {"musk1", "digits"}
+    assert set(frame["experiment"]) == {"musk1", "digits", "assumption", "slides"}
     assert frame["mean"].notna().all()
     about = json.loads((out / "results.json").read_text())
     assert about["settings"]["mil"]["folds"] == tiny.folds
-    assert len(about["results"]) == 10
+    assert len(about["results"]) == 3 * 7 + 4
     pictures = sorted(path.name for path in (out / "pictures").iterdir())
-    assert len(pictures) == 9
-    assert pictures[-3:] == [
-        "mil-musk1-accuracy.png",
-        "mil-musk1-loss.png",
-        "mil-musk1-roc-auc.png",
-    ]
+    assert len(pictures) == 17
+    for name in ("musk1-loss", "assumption-single-concept", "slides-best-tiles"):
+        assert f"mil-{name}.png" in pictures
 
 
 def test_the_table_and_the_page_say_the_same(canned, tmp_path, capsys, parse):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ...content import Panel
 from ...pictures import WIDTH, Theme
 
-__all__ = ["bag_panel", "per_cent"]
+__all__ = ["bag_panel", "per_cent", "tiles_panel"]
 
 Array = NDArray[Any]
 _COLUMNS = 5
@@ -46,9 +46,33 @@ def bag_panel(
     """
     kind = "positive" if labels.any() else "negative"
     title = f"Bag {number + 1}: {kind}, scored {per_cent(of_bag)}"
-    draw = partial(_draw, title, images, of_instances, labels)
     alt = f"{title}. {_describe(of_instances, labels == 1)}"
-    return Panel(f"bag-{number + 1}", alt, draw)
+    key = f"bag-{number + 1}"
+    return tiles_panel(key, title, alt, images, of_instances, labels)
+
+
+def tiles_panel(
+    key: str, title: str, alt: str, images: Array, probability: Array, labels: Array
+) -> Panel:
+    """Show images in rows of five, framed by their probability.
+
+    Parameters
+    ----------
+    key, title, alt : str
+        Short name for files, heading, and what the picture says in words.
+    images : ndarray of shape (n_images, height, width) or (..., 3)
+        Grey, from 0, paper, to 1, ink; or colours from 0 to 1.
+    probability : ndarray of shape (n_images,)
+        Probability that an image is positive.
+    labels : ndarray of shape (n_images,)
+        1 for images that truly are; they get a star.
+
+    Returns
+    -------
+    Panel
+        The picture.
+    """
+    return Panel(key, alt, partial(_draw, title, images, probability, labels))
 
 
 def per_cent(probability: float) -> str:
@@ -112,7 +136,7 @@ def _draw_tile(
     """Draw one image with its frame, its number, and a star if it is a true one."""
     ink = LinearSegmentedColormap.from_list("ink", [theme.background, theme.text])
     heat = LinearSegmentedColormap.from_list("heat", [theme.faint, theme.hot])
-    height, width = image.shape
+    height, width = image.shape[:2]
     axes.imshow(image, cmap=ink, vmin=0, vmax=1, interpolation="nearest")
     frame = Rectangle((-1, -1), width + 1, height + 1, fill=False, lw=2.8)
     frame.set_edgecolor(heat(probability))

@@ -12,7 +12,7 @@ from ...content import Figure, Metric, Section, Table
 from ...evidence import finding
 from ...experiment import SECONDS, Fold, Outcome, run_folds
 from ...pictures import dots_panel, loss_panel
-from .methods import INNER_FOLDS, SIL, methods
+from .methods import SIL, methods
 from .settings import Settings
 
 __all__ = ["musk_section"]
@@ -81,9 +81,12 @@ def _evaluate(model: Any, X: Any, y: Any) -> dict[str, float]:
 
 def _figure(table: Table, outcome: Outcome) -> Figure:
     """Show every fold, and how the nets learned."""
-    curves = {
-        row.method: outcome.loss_curves(row.method) for row in table.rows if row.ours
-    }
+    nets = [
+        name
+        for name, model in outcome.models[0].items()
+        if hasattr(model[-1], "loss_curve_")
+    ]
+    curves = {name: outcome.loss_curves(name) for name in nets}
     return Figure(
         "Accuracy and ROC AUC: each dot is one test fold, the bar is mean ± sd. A fold "
         "holds few molecules, so few values are possible; dots are spread vertically "
@@ -105,10 +108,16 @@ def _protocol(settings: Settings) -> tuple[str, ...]:
         "Instances are standardised with the training folds' mean and deviation. "
         f"Nets train {settings.epochs} epochs with the defaults of MILClassifier, on "
         "the CPU. Nothing was tuned, chosen or stopped by looking at test folds.",
-        "SIL (single-instance learning): instances inherit the label of their bag, a "
-        "bag scores the maximum. Its threshold is tuned for accuracy by an inner "
-        f"{INNER_FOLDS}-fold cross-validation of the training bags, which counts in "
-        "its time; the other methods keep theirs.",
+        "Made for bags: MILClassifier, a net that scores every instance and takes the "
+        "highest score (max pooling) or a weighted mean whose weights it learns "
+        "(attention); MISVC, a support vector machine and, in turn, its choice of one "
+        "instance for each positive bag; MILES, which describes a bag by how similar "
+        "it is to each training instance.",
+        "Simple baselines: SIL, single-instance learning, where instances inherit the "
+        "label of their bag and a bag scores the maximum; mean, or minimum and "
+        "maximum, of each feature over a bag, given to an ordinary classifier.",
+        "SIL and MISVC choose their threshold from training bags out of fold, which "
+        "counts in their time. The other methods keep theirs.",
         "Methods are compared fold by fold. The intervals allow for training sets that "
         "overlap; they do not allow for the best baseline being picked by the scores "
         "shown, which favours it a little.",

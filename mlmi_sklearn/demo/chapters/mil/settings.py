@@ -9,7 +9,7 @@ __all__ = ["PRESETS", "Settings"]
 
 @dataclass(frozen=True)
 class Settings:
-    """Sizes of the two experiments.
+    """Sizes of the experiments.
 
     Parameters
     ----------
@@ -23,6 +23,14 @@ class Settings:
         Bags of digits in one draw.
     epochs : int, default=100
         Epochs of a net; the default of ``MILClassifier``.
+    checks : int, default=5
+        Draws of the tests of the assumption, at least 2.
+    check_bags : int, default=200
+        Bags in training, and as many in testing, of one such test.
+    slide_draws : int, default=6
+        Draws of training and test slides, at least 2.
+    train_slides, test_slides : int, default=100 and 60
+        Slides in one draw.
     """
 
     folds: int = 10
@@ -31,6 +39,14 @@ class Settings:
     train_bags: int = 200
     test_bags: int = 200
     epochs: int = 100
+    checks: int = 5
+    check_bags: int = 200
+    slide_draws: int = 6
+    train_slides: int = 100
+    test_slides: int = 60
 
 
-PRESETS = {"full": Settings(), "quick": Settings(repeats=1, draws=5)}
+PRESETS = {
+    "full": Settings(),
+    "quick": Settings(repeats=1, draws=4, checks=3, check_bags=100, slide_draws=3),
+}
