@@ -70,8 +70,8 @@ def against(times: dict, name: str, rival: str, units: int, goal: float | None) 
     )
 
 
-def report(title: str, file: str, unit: str, rows: list[Row]) -> None:
-    """Print a table and write it as JSON."""
+def report(title: str, file: str | None, unit: str, rows: list[Row]) -> None:
+    """Print a table and write it as JSON, if a file is named."""
     print(f"\n{title}")
     print(f"(CPU ms of one {unit}, one thread; ratio = rival / ours: median, range)")
     head = f"{'case':<34}{'rival':<18}{'ours':>8}{'rival':>9}  "
@@ -85,6 +85,8 @@ def report(title: str, file: str, unit: str, rows: list[Row]) -> None:
             f"{r.name:<34}{r.rival:<18}{r.ours_ms:>8.1f}{r.rival_ms:>9.1f}  "
             f"{spread:<20}{goal:<9}{verdict}"
         )
+    if file is None:
+        return
     packages = ("torch", "skorch", "scikit-learn", "numpy")
     content = {
         "title": title,

@@ -1,9 +1,16 @@
-"""An epoch of gated-attention MIL against torchmil, on bags of different size.
+"""An epoch of deep MIL against torchmil, on bags of different size.
 
-Both train the same net (a layer of 64 ReLU units on 64 features, gated attention with
-64 units, a linear classifier) with AdamW on the same bags; torchmil's ABMIL gets its
-own ``collate_fn`` and a bare training loop, which is faster than its ``Trainer``.
+Four nets, each on the features of a layer of 64 ReLU units: attention, gated
+attention, a transformer and DSMIL. Both sides train the same net with AdamW on the
+same bags, ours through ``MILClassifier``; torchmil's gets its own ``collate_fn`` and a
+bare training loop, which is faster than its ``Trainer``.
+
 Before anything is timed, both nets must give the same scores from the same weights.
+The transformers cannot: torchmil's has no biases and no output layer in its attention
+and adds its input to its output. Widths, heads, layers and feed-forward units are the
+same, and ours must not have fewer parameters, so that it has no less to compute.
+DSMIL's bags are scored alike; of its two losses torchmil's takes the score of the
+second stream alone where ours takes the mean of both, which costs the same.
 
 Run: ``make bench`` or ``python benchmarks/bench_mil.py`` (extra ``bench``).
 """
@@ -12,6 +19,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,25 +33,100 @@ from mlmi_sklearn import Bags, MILClassifier
 try:
     from tensordict import TensorDict  # noqa: F401 - torchmil needs it
     from torchmil.data import collate_fn
-    from torchmil.models import ABMIL
+    from torchmil.models import ABMIL, DSMIL, TransformerABMIL
 except ImportError:
     sys.exit("torchmil is not installed: pip install 'mlmi-sklearn[bench]'")
 
 D = H = 64
+HEADS, FEEDFORWARD = 4, 4 * H  # torchmil's feed-forward factor is fixed
 LR = 1e-3
-# Name, number of bags, batch, goal; sizes as measured for the design.
+# Sizes of bags, number of bags, batch, epochs, goal; sizes as measured for the design.
 CASES = [
-    ("mild, 20-39 instances, batch 1", 400, 1, 1 / 1.1),
-    ("mild, 20-39 instances, batch 16", 400, 16, 1.5),
-    ("wide, 5-968 instances, batch 1", 200, 1, 1 / 1.1),
-    ("wide, 5-968 instances, batch 16", 200, 16, 5.0),
-    ("wide, 5-968 instances, batch 64", 200, 64, 5.0),
+    ("mild", 400, 1, 2, 1 / 1.1),
+    ("mild", 400, 16, 6, 1.5),
+    ("mild", 400, 64, 6, 1.5),
+    ("wide", 200, 1, 2, 1 / 1.1),
+    ("wide", 200, 16, 4, 5.0),
+    ("wide", 200, 64, 4, 5.0),
 ]
+# Padded to 968, attention of all to all takes torchmil seconds a batch.
+EPOCHS_OF_TRANSFORMERS = 1
 
 
-def make_bags(name, n_bags):
+@dataclass
+class Pair:
+    """One net on both sides.
+
+    Parameters
+    ----------
+    pooling : str
+        Ours.
+    params : dict
+        Its parameters.
+    rival : callable
+        Feature extractor -> torchmil's net.
+    layers : dict
+        Names of torchmil's layers -> names of the same of ours; empty where the two
+        are not one function.
+    """
+
+    pooling: str
+    params: dict[str, Any]
+    rival: Callable[[nn.Module], nn.Module]
+    layers: dict[str, str] = field(default_factory=dict)
+
+
+_ATTENTION = {
+    "feat_ext.0": "backbone.0",
+    "pool.fc1": "pooling.project",
+    "pool.fc2": "pooling.score",
+    "classifier": "head",
+}
+_DSMIL = {
+    "feat_ext.0": "backbone.0",
+    "inst_classifier": "pooling.first",
+    "q_nn": "pooling.reduce",
+    "bag_classifier": "pooling.second",
+}
+PAIRS = {
+    "attention": Pair(
+        "attention",
+        {"hidden": H},
+        lambda f: ABMIL((D,), att_dim=H, feat_ext=f),
+        _ATTENTION,
+    ),
+    "gated attention": Pair(
+        "gated-attention",
+        {"hidden": H},
+        lambda f: ABMIL((D,), att_dim=H, gated=True, feat_ext=f),
+        _ATTENTION | {"pool.fc_gated": "pooling.gate"},
+    ),
+    "transformer": Pair(
+        "transformer",
+        {"width": H, "heads": HEADS, "n_layers": 1, "feedforward": FEEDFORWARD},
+        lambda f: TransformerABMIL(
+            (D,),
+            pool_att_dim=H,
+            pool_gated=True,
+            feat_ext=f,
+            transf_att_dim=H,
+            transf_n_layers=1,
+            transf_n_heads=HEADS,
+        ),
+    ),
+    "DSMIL": Pair(
+        "dsmil",
+        {"hidden": H, "nonlinear": False},
+        lambda f: DSMIL((D,), att_dim=H, feat_ext=f),
+        _DSMIL,
+    ),
+}
+
+
+def make_bags(sizes: str, n_bags: int) -> tuple[Bags, np.ndarray]:
+    """Return bags of noise with labels of noise."""
     rng = np.random.default_rng(0)
-    if name.startswith("mild"):
+    if sizes == "mild":
         lengths = rng.integers(20, 40, n_bags)
     else:
         # Median 54; a padded batch of 16 holds 4.3 times the instances, as in the case
@@ -53,34 +138,38 @@ def make_bags(name, n_bags):
     return Bags(values, lengths), rng.integers(0, 2, n_bags)
 
 
-def padding_factor(bags, batch):
+def padding_factor(bags: Bags, batch: int) -> float:
     """Rows of padded batches over real instances, for random batches."""
     rng, rows = np.random.default_rng(1), []
     for _ in range(30):
         order = rng.permutation(len(bags))
         parts = [bags.lengths[order[i : i + batch]] for i in range(0, len(bags), batch)]
         rows.append(sum(part.max() * len(part) for part in parts))
-    return np.mean(rows) / bags.n_instances
+    return float(np.mean(rows) / bags.n_instances)
 
 
-def ours(batch, epochs):
+def ours(pair: Pair, batch: int, epochs: int) -> MILClassifier:
+    """Return our estimator."""
+    inner = {f"pooling__{name}": value for name, value in pair.params.items()}
     return MILClassifier(
         backbone="mlp",
-        pooling="gated-attention",
+        pooling=pair.pooling,
         batch_size=batch,
         max_epochs=epochs,
         lr=LR,
         random_state=0,
-    ).set_params(backbone__hidden=(H,), pooling__hidden=H)
+    ).set_params(backbone__hidden=(H,), **inner)
 
 
-def torchmil_net():
-    features = nn.Sequential(nn.Linear(D, H), nn.ReLU())
-    return ABMIL(in_shape=(D,), att_dim=H, gated=True, feat_ext=features)
+def torchmil_net(pair: Pair) -> nn.Module:
+    """Return torchmil's net."""
+    return pair.rival(nn.Sequential(nn.Linear(D, H), nn.ReLU()))
 
 
-def train_torchmil(bags, y, batch, epochs):
-    """Train ABMIL in a bare loop over a DataLoader that pads."""
+def train_torchmil(
+    pair: Pair, bags: Bags, y: np.ndarray, batch: int, epochs: int
+) -> None:
+    """Train torchmil's net in a bare loop over a DataLoader that pads."""
     rows = [
         {"X": torch.from_numpy(np.array(bag)), "Y": torch.tensor(label)}
         for bag, label in zip(bags, y, strict=True)
@@ -88,7 +177,7 @@ def train_torchmil(bags, y, batch, epochs):
     loader = torch.utils.data.DataLoader(
         rows, batch_size=batch, shuffle=True, collate_fn=collate_fn
     )
-    net = torchmil_net().train()
+    net = torchmil_net(pair).train()
     optimizer = torch.optim.AdamW(net.parameters(), lr=LR, fused=True)
     for _ in range(epochs):
         for part in loader:
@@ -96,54 +185,73 @@ def train_torchmil(bags, y, batch, epochs):
             _, losses = net.compute_loss(part["Y"], part["X"], part["mask"])
             sum(losses.values()).backward()
             optimizer.step()
-    return net
 
 
-def check_agreement(bags, y):
-    """Check that the two nets are the same function; return the difference."""
-    model = ours(16, 1).fit(bags, y)
-    mine, theirs = model.net_.module_, torchmil_net().eval()
-    pairs = {
-        theirs.feat_ext[0]: mine.backbone[0],
-        theirs.pool.fc1: mine.pooling.project,
-        theirs.pool.fc_gated: mine.pooling.gate,
-        theirs.pool.fc2: mine.pooling.score,
-        theirs.classifier: mine.head,
-    }
-    for target, source in pairs.items():
-        inner = getattr(target, "module", target)
-        inner.load_state_dict(source.state_dict())
+def check_agreement(name: str, pair: Pair) -> str:
+    """Check that both nets are one function, or of one size; say which."""
+    bags, y = make_bags("mild", 40)
+    model = ours(pair, 16, 1).fit(bags, y)
+    mine, theirs = model.net_.module_, torchmil_net(pair).eval()
+    n_mine, n_theirs = n_parameters(mine), n_parameters(theirs)
+    if not pair.layers:
+        assert n_mine >= n_theirs, f"ours is the smaller net: {n_mine}, {n_theirs}"
+        return f"{name}: {n_mine} parameters, torchmil's {n_theirs}; not one function"
+    for target, source in pair.layers.items():
+        layer = theirs.get_submodule(target)
+        inner = getattr(layer, "module", layer)
+        inner.load_state_dict(mine.get_submodule(source).state_dict())
     with torch.no_grad():
         one_by_one = [
-            float(theirs(torch.from_numpy(np.array(bag))[None])) for bag in bags[:20]
+            float(_score(theirs, torch.from_numpy(np.array(bag))[None])) for bag in bags
         ]
-    worst = np.abs(model.decision_function(bags[:20]) - one_by_one).max()
-    assert worst < 1e-4, f"scores differ by {worst}"
-    return worst
+    worst = np.abs(model.decision_function(bags) - one_by_one).max()
+    assert worst < 1e-4, f"{name}: scores differ by {worst}"
+    assert n_mine == n_theirs, f"{name}: {n_mine} and {n_theirs} parameters"
+    return f"{name}: {n_mine} parameters each, same scores to {worst:.0e}"
 
 
-def main():
+def n_parameters(net: nn.Module) -> int:
+    """Count what is trained."""
+    return sum(p.numel() for p in net.parameters())
+
+
+def _score(net: nn.Module, bag: torch.Tensor) -> torch.Tensor:
+    # Only predict() of torchmil's DSMIL joins the two streams.
+    return net.predict(bag) if isinstance(net, DSMIL) else net(bag)
+
+
+def compare(
+    pair: Pair, bags: Bags, y: np.ndarray, batch: int, epochs: int, rounds: int
+) -> dict:
+    """Time whole fits of both sides in turns."""
+    contenders = {
+        "ours": lambda: ours(pair, batch, epochs).fit(bags, y),
+        "torchmil": lambda: train_torchmil(pair, bags, y, batch, epochs),
+    }
+    return in_turns(contenders, rounds)
+
+
+def main() -> None:
+    """Time every net in every case."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--nets", nargs="*", choices=list(PAIRS), default=list(PAIRS))
+    parser.add_argument("--no-write", action="store_true", help="leave the results")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    epochs, rows = options.epochs, []
-    for name, n_bags, batch, goal in CASES:
-        bags, y = make_bags(name, n_bags)
-        worst = check_agreement(bags, y)
-        factor = padding_factor(bags, batch)
-        print(
-            f"{name}: same scores from the same weights to {worst:.0e}; padding "
-            f"holds {factor:.2f} times the instances"
-        )
-        contenders = {
-            "ours": lambda b=batch, x=bags, t=y: ours(b, epochs).fit(x, t),
-            "torchmil": lambda b=batch, x=bags, t=y: train_torchmil(x, t, b, epochs),
-        }
-        times = in_turns(contenders, options.rounds)
-        rows.append(against(times, name, "torchmil", epochs, goal))
-    report("Gated attention: whole fits", "mil.json", "epoch", rows)
+    for name in options.nets:
+        print(check_agreement(name, PAIRS[name]))
+    rows = []
+    for sizes, n_bags, batch, epochs, goal in CASES:
+        bags, y = make_bags(sizes, n_bags)
+        print(f"{sizes}, batch {batch}: padding x {padding_factor(bags, batch):.2f}")
+        for name in options.nets:
+            some = EPOCHS_OF_TRANSFORMERS if name == "transformer" else epochs
+            times = compare(PAIRS[name], bags, y, batch, some, options.rounds)
+            case = f"{name}: {sizes}, batch {batch}"
+            rows.append(against(times, case, "torchmil", some, goal))
+    title = "Deep MIL, whole fits; bags of 20-39 (mild) and 5-968 instances (wide)"
+    report(title, None if options.no_write else "mil.json", "epoch", rows)
 
 
 if __name__ == "__main__":

@@ -108,6 +108,18 @@ class SegmentLayout:
         return self.n_values == self.n_segments * self.longest
 
     @cached_property
+    def outside(self) -> Tensor:
+        """Matrix (B, N), float32: minus infinity outside of each bag, else zero.
+
+        Added to scores, it makes a bag a row of a matrix. Meant for few bags: the
+        matrix holds B times as many numbers as there are instances.
+        """
+        rows = torch.arange(self.n_segments, device=self.lengths.device)
+        apart = self.index != rows.unsqueeze(1)
+        zeros = torch.zeros(apart.shape, device=apart.device)
+        return zeros.masked_fill_(apart, -torch.inf)
+
+    @cached_property
     def _slots(self) -> Tensor:
         """Row of each instance in the flattened padded batch."""
         rows = torch.arange(self.n_values, device=self.lengths.device)

@@ -162,7 +162,7 @@ class BagPredictor(nn.Module):
         if self.pools_scores:
             return self.pooling(self.head(features), bags.segments)[0]
         if self.head is None:
-            return self.pooling.score(features, bags.segments)[0]
+            return self._score_bags(features, bags.segments)
         return self.head(self.pooling(features, bags.segments)[0])
 
     def training_pass(
@@ -194,11 +194,17 @@ class BagPredictor(nn.Module):
         """
         features, segments = self.backbone(bags.values), bags.segments
         scores: Tensor | None = None
+        with_loss = getattr(self.pooling, "score_with_loss", None)
+        if with_loss is not None and not instances and self.has_auxiliary_loss:
+            found = with_loss(features, segments, target, criterion)
+            return TrainingPass(found[0], None, found[1])
         if self.pools_scores:
             scores = self.head(features)
             raw = self.pooling(scores, segments)[0]
-        elif self.head is None:
+        elif self.head is None and instances:
             raw, scores, _ = self.pooling.score(features, segments)
+        elif self.head is None:
+            raw = self._score_bags(features, segments)
         else:
             pooled, scores = self._pool(features, segments, instances)
             raw = self.head(pooled)
@@ -229,6 +235,12 @@ class BagPredictor(nn.Module):
             return self.pooling(features, bags.segments)[0]
         weights = self.pooling(self.head(features), bags.segments)[1]
         return bags.segments.sum(weights[:, None] * features)
+
+    def _score_bags(self, features: Tensor, segments: Segments) -> Tensor:
+        """Let a pooling with a head score bags, and nothing else if it knows how."""
+        if hasattr(self.pooling, "score_bags"):
+            return self.pooling.score_bags(features, segments)
+        return self.pooling.score(features, segments)[0]
 
     def _pool(
         self, features: Tensor, segments: Segments, instances: bool

@@ -75,6 +75,11 @@ class ContextPooling(Pooling, Protocol):
 class ScoringPooling(Pooling, Protocol):
     """A pooling with a head of its own, made by ``factory(..., n_outputs=K, ...)``.
 
+    Where less work is needed than for `score`, two more methods are used if they are
+    there: ``score_bags(values, segments)`` returns ``raw`` alone, and, of a
+    `LossPooling`, ``score_with_loss(values, segments, target, criterion)`` returns
+    ``(raw, auxiliary)`` of training in one pass.
+
     Attributes
     ----------
     owns_head : bool

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
 from .._checks import check_interval, check_positive_int
+from .._segment_ops import segment_broadcast
 from ..functional import tanh
 from ..segments import Segments
 from .contract import Criterion
 
 __all__ = ["DSMILPooling"]
+
+# Up to so many pairs of bag and output, a matrix of all their instances is faster.
+_FEW_ROWS = 24
 
 
 class DSMILPooling(nn.Module):
@@ -123,9 +129,10 @@ class DSMILPooling(nn.Module):
         weights : Tensor of shape (N,)
             Likeness to the critical instances, averaged over outputs.
         """
-        critical = segments.argmax(self.first(values))
-        weights = self._attend(values, critical, segments).mean(1)
-        return segments.weighted_sum(self._projected(values), weights), weights
+        projected = self._projected(values)
+        _, vectors, weights = self._streams(values, projected, segments)
+        vectors = vectors.unflatten(1, (self.n_outputs, -1))
+        return vectors.mean(1), weights().mean(1)
 
     def score(
         self, values: Tensor, segments: Segments
@@ -148,18 +155,54 @@ class DSMILPooling(nn.Module):
         weights : Tensor of shape (N,)
             As in :meth:`forward`.
         """
-        scores, projected = self.first(values), self._projected(values)
-        critical = segments.argmax(scores)
-        attention = self._attend(values, critical, segments)
-        columns = [
-            segments.weighted_sum(projected, weights) for weights in attention.unbind(1)
-        ]
-        best = scores.gather(0, critical)
-        raw = (best + self.second(torch.cat(columns, 1))) / 2
+        projected = self._projected(values)
+        best, vectors, weights = self._streams(values, projected, segments)
         # A bag of one fills all columns with its only instance.
         alone = self.second.weight.unflatten(1, (self.n_outputs, -1)).sum(1)
         alone = nn.functional.linear(projected, alone, self.second.bias)
-        return raw, (scores + alone) / 2, attention.mean(1)
+        instances = (self.first(values) + alone) / 2
+        return (best + self.second(vectors)) / 2, instances, weights().mean(1)
+
+    def score_bags(self, values: Tensor, segments: Segments) -> Tensor:
+        """Score bags alone.
+
+        Parameters
+        ----------
+        values : Tensor of shape (N, D)
+            Instances, bag after bag.
+        segments : Segments
+            Where the bags are.
+
+        Returns
+        -------
+        Tensor of shape (B, K)
+            Scores of bags.
+        """
+        return self._score_both(values, segments)[0]
+
+    def score_with_loss(
+        self, values: Tensor, segments: Segments, target: Tensor, criterion: Criterion
+    ) -> tuple[Tensor, Tensor]:
+        """Score bags and compute the auxiliary loss from the same first stream.
+
+        Parameters
+        ----------
+        values : Tensor of shape (N, D)
+            Instances, bag after bag.
+        segments : Segments
+            Where the bags are.
+        target, criterion
+            As in :meth:`auxiliary_loss`.
+
+        Returns
+        -------
+        raw : Tensor of shape (B, K)
+            Scores of bags.
+        auxiliary : Tensor of shape (B,)
+            As of :meth:`auxiliary_loss`.
+        """
+        raw, best = self._score_both(values, segments)
+        return raw, self._weigh(criterion(best, target))
 
     def auxiliary_loss(
         self, values: Tensor, segments: Segments, target: Tensor, criterion: Criterion
@@ -183,22 +226,79 @@ class DSMILPooling(nn.Module):
             One loss a bag, times `auxiliary_weight`.
         """
         best = segments.max(self.first(values))
-        return self.auxiliary_weight * criterion(best, target)
+        return self._weigh(criterion(best, target))
+
+    def _weigh(self, losses: Tensor) -> Tensor:
+        weight = self.auxiliary_weight
+        return losses if weight == 1 else weight * losses
 
     def _projected(self, values: Tensor) -> Tensor:
         if self.value is None:
             return values
         return torch.relu(self.value(self.drop(values)))
 
-    def _attend(self, values: Tensor, critical: Tensor, segments: Segments) -> Tensor:
-        """Return the likeness (N, K) of instances to the critical ones."""
-        queries = self.reduce(values)
-        if self.query is not None:
-            queries = tanh(self.query(torch.relu(queries)))
-        scale = queries.shape[1] ** -0.5
-        # One output at a time: a gather of all (N, K, hidden) would be large.
-        weights = []
-        for rows in critical.unbind(1):
-            asked = segments.broadcast(queries.index_select(0, rows) * scale)
-            weights.append(segments.softmax((queries * asked).sum(1)))
-        return torch.stack(weights, 1)
+    def _score_both(self, values: Tensor, segments: Segments) -> tuple[Tensor, Tensor]:
+        """Return the scores of bags and of their critical instances."""
+        best, vectors, _ = self._streams(values, self._projected(values), segments)
+        return (best + self.second(vectors)) * 0.5, best
+
+    def _streams(
+        self, values: Tensor, projected: Tensor, segments: Segments
+    ) -> tuple[Tensor, Tensor, Callable[[], Tensor]]:
+        """Run both streams: best scores (B, K), vectors (B, K D), weights (N, K).
+
+        The weights come as a function, because training does not need them.
+        """
+        few = segments.n_segments * self.n_outputs <= _FEW_ROWS
+        streams = self._by_matrix if few else self._by_segment
+        return streams(values, projected, segments)
+
+    def _by_matrix(
+        self, values: Tensor, projected: Tensor, segments: Segments
+    ) -> tuple[Tensor, Tensor, Callable[[], Tensor]]:
+        """With a row of a matrix for each bag and output: few, large operations."""
+        shape = (self.n_outputs, segments.n_segments)
+        scores, mask = self.first(values).T, None
+        if shape[1] > 1:
+            mask = segments.outside.to(values.dtype).repeat(shape[0], 1)
+            scores = scores.repeat_interleave(shape[1], 0) + mask
+        best, critical = scores.max(1)
+        asked, keys = self._asked(values, critical)
+        likeness = asked @ keys.T if mask is None else mask.addmm(asked, keys.T)
+        weights = likeness.softmax(1)
+        vectors = (weights @ projected).reshape(*shape, -1).transpose(0, 1)
+        return (
+            best.reshape(shape).T,
+            vectors.flatten(1),
+            lambda: weights.reshape(*shape, -1).sum(1).T,
+        )
+
+    def _by_segment(
+        self, values: Tensor, projected: Tensor, segments: Segments
+    ) -> tuple[Tensor, Tensor, Callable[[], Tensor]]:
+        """With operations on segments, whose cost does not grow with their number."""
+        scores = self.first(values)
+        critical = segments.argmax(scores)
+        asked, keys = self._asked(values, critical.T.reshape(-1))
+        weights, vectors = [], []
+        # One output at a time: a copy of all (N, K, hidden) would be large.
+        for rows in asked.split(segments.n_segments):
+            likeness = (keys * segments.broadcast(rows)).sum(1)
+            weights.append(segments.softmax(likeness))
+            vectors.append(segments.weighted_sum(projected, weights[-1]))
+        joined = torch.cat(vectors, 1)
+        return scores.gather(0, critical), joined, lambda: torch.stack(weights, 1)
+
+    def _asked(self, values: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what likeness to the instances in `rows` is a product of.
+
+        The two factors, (len(rows), W) and (N, W), give all but a constant of each row,
+        which the softmax does not see: linear queries are not needed of all instances,
+        since <Q h + c, q> = <h, Q^T q> + <c, q>.
+        """
+        scale = self.reduce.out_features**-0.5
+        if self.query is None:
+            critical = self.reduce(segment_broadcast(values, rows))
+            return (critical * scale) @ self.reduce.weight, values
+        queries = tanh(self.query(torch.relu(self.reduce(values))))
+        return segment_broadcast(queries, rows) * scale, queries
