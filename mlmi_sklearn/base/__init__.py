@@ -1,6 +1,6 @@
 """The scikit-learn side of every estimator: one template for fit and predict."""
 
-from .classification import ClassifierOutputs
+from .classification import ClassifierOutputs, class_weights
 from .constraints import CLASS_WEIGHT, COMPONENT, TRAINING_CONSTRAINTS
 from .docs import with_training_parameters
 from .estimator import TorchEstimator
@@ -17,6 +17,7 @@ __all__ = [
     "RegressorOutputs",
     "TorchEstimator",
     "build_backbone",
+    "class_weights",
     "resolve_part",
     "with_training_parameters",
 ]

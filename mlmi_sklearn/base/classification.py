@@ -28,7 +28,12 @@ from .inputs import read_targets
 from .parts import resolve_part
 from .targets import Array, Encoded, require_task
 
-__all__ = ["ClassifierOutputs", "has_probabilities", "probabilities"]
+__all__ = [
+    "ClassifierOutputs",
+    "class_weights",
+    "has_probabilities",
+    "probabilities",
+]
 
 
 def probabilities(raw: Array, link: str) -> Array:
@@ -156,7 +161,7 @@ class ClassifierOutputs(ClassifierMixin):
                 "least two (rows of weight zero do not count)."
             )
         if self.class_weight is not None:
-            by_class = _class_weights(self.class_weight, classes, codes, weight)
+            by_class = class_weights(self.class_weight, classes, codes, weight)
             weight = by_class if weight is None else weight * by_class
         n_outputs = 1 if len(classes) == 2 else len(classes)
         attributes = {"classes_": classes, "_multi_label": False}
@@ -279,9 +284,41 @@ class ClassifierOutputs(ClassifierMixin):
         return accuracy_score(y, codes, sample_weight=weight)
 
 
-def _class_weights(
-    class_weight: Any, classes: Array, codes: Array, weight: Array | None
+def class_weights(
+    class_weight: Any, classes: Array, codes: Array, weight: Array | None = None
 ) -> Array:
+    """Return the weight of its class for each sample.
+
+    Parameters
+    ----------
+    class_weight : "balanced", dict or None
+        A dict maps labels to weights, one for labels it leaves out. "balanced" gives
+        all classes the same total weight.
+    classes : ndarray of shape (n_classes,)
+        The labels.
+    codes : ndarray of int of shape (n_samples,)
+        Positions in `classes`; each occurs.
+    weight : ndarray of shape (n_samples,), default=None
+        Weights that samples have already, which "balanced" takes into account.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+        Factors for the weights of samples.
+
+    Raises
+    ------
+    ValueError
+        If the dict names a label that is not in `classes`.
+
+    Examples
+    --------
+    >>> labels, codes = np.array(["no", "yes"]), np.array([0, 0, 0, 1])
+    >>> class_weights({"yes": 3}, labels, codes)
+    array([1., 1., 1., 3.])
+    >>> class_weights("balanced", labels, codes).round(3)
+    array([0.667, 0.667, 0.667, 2.   ])
+    """
     table = class_weight
     if isinstance(class_weight, dict):
         index = {label: code for code, label in enumerate(classes.tolist())}

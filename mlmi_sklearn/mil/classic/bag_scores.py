@@ -14,10 +14,11 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import column_or_1d
 
-from ...base.classification import _class_weights
+from ...base import class_weights
 from ...base.inputs import read_targets, read_weight
 from ...base.state import rollback
 from ...containers import Bags
+from ...exceptions import BagError
 from ..inputs import holds_bags
 from ._template import read_vectors
 from .inner import accepts_weight
@@ -34,7 +35,7 @@ COMMON_CONSTRAINTS: dict[str, list[Any]] = {
     "threshold": [StrOptions({"cv"}), Interval(Real, None, None, closed="neither")],
     "cv": ["cv_object"],
     "scale": ["boolean"],
-    "use_instance_labels": ["boolean"],
+    "instance_labels": [StrOptions({"ignore", "use"})],
     "class_weight": [StrOptions({"balanced"}), dict, None],
     "n_jobs": [Integral, None],
 }
@@ -101,7 +102,7 @@ class BagScoreClassifier(BagOutputs, BaseEstimator):
             weight = np.ones(len(y)) if weight is None else weight[kept]
             classes, codes = self._encode(y[kept])
             if self.class_weight is not None:
-                factor = _class_weights(self.class_weight, classes, codes, weight)
+                factor = class_weights(self.class_weight, classes, codes, weight)
                 weight = weight * factor
             data = self._labelled(bags[kept], codes, weight, len(classes))
             scorer = self._fit_scorer(self._training(data), len(classes))
@@ -143,7 +144,12 @@ class BagScoreClassifier(BagOutputs, BaseEstimator):
     ) -> LabelledBags:
         """Gather what is known about the bags that count."""
         fields: dict[str, Any] = {}
-        if self.use_instance_labels and bags.y_instances is not None:
+        if self.instance_labels == "use":
+            if bags.y_instances is None:
+                raise BagError(
+                    "instance_labels='use' needs labels of instances: pass Bags with "
+                    "y_instances=, where -1 stands for unknown ones."
+                )
             fields["y_instances"] = _known_labels(bags.y_instances, n_classes)
         # Gathered once: each access to the instances of permuted bags would copy them.
         own = Bags(bags.values, bags.lengths, groups=bags.groups, **fields)
@@ -202,13 +208,13 @@ class BagScoreClassifier(BagOutputs, BaseEstimator):
 def _known_labels(labels: Array, n_classes: int) -> Array:
     if n_classes > 2:
         raise ValueError(
-            f"use_instance_labels=True needs two classes of bags, but y has "
+            f"instance_labels='use' needs two classes of bags, but y has "
             f"{n_classes}: labels of instances say only whether one is positive."
         )
     wrong = np.setdiff1d(labels, [-1, 0, 1])
     if len(wrong):
         raise ValueError(
-            f"y_instances holds {wrong[:5].tolist()}; use_instance_labels=True needs 0 "
+            f"y_instances holds {wrong[:5].tolist()}; instance_labels='use' needs 0 "
             "(negative), 1 (positive) and -1 (unknown)."
         )
     return labels.astype(np.int64)

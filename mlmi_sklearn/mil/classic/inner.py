@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 from scipy.special import logit
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 from sklearn.utils.validation import has_fit_parameter
+
+from .scaling import InstanceScaler
 
 __all__ = ["accepts_weight", "fit_inner", "fit_scaler", "inner_scores", "scaled"]
 
@@ -135,7 +135,7 @@ def inner_scores(model: Any, X: Any) -> Array:
     return scores
 
 
-def fit_scaler(values: Any, weight: Array) -> Any:
+def fit_scaler(values: Any, weight: Array) -> InstanceScaler:
     """Fit what brings features to one scale.
 
     Parameters
@@ -147,13 +147,10 @@ def fit_scaler(values: Any, weight: Array) -> Any:
 
     Returns
     -------
-    StandardScaler or MaxAbsScaler
-        The second for CSR, of which it keeps the zeros and does not blow up rare
-        features as division by their deviation would.
+    InstanceScaler
+        Fitted.
     """
-    if sparse.issparse(values):
-        return MaxAbsScaler().fit(values)
-    return StandardScaler().fit(values, sample_weight=weight)
+    return InstanceScaler().fit(values, sample_weight=weight)
 
 
 def scaled(scaler: Any, values: Any) -> Any:

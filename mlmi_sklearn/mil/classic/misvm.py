@@ -45,7 +45,7 @@ class MISVC(BagScoreClassifier):
         a Gaussian kernel on MUSK1, Elephant and Fox, ranked bags better.
     estimator : estimator, default=None
         Any classifier with ``decision_function`` or ``predict_proba``. None means
-        ``SVC()``, which has a Gaussian kernel. Parameters are reached as
+        ``SVC(random_state=0)``, which has a Gaussian kernel. Parameters are reached as
         ``estimator__*``.
     min_positive : int, default=1
         For ``mode="mi"``: fewest positive instances of a positive bag, in training and
@@ -66,11 +66,13 @@ class MISVC(BagScoreClassifier):
         bag only, the threshold is chosen on the training scores.
     scale : bool, default=True
         Whether features are brought to one scale first, as part of the fit: zero mean
-        and unit variance, for CSR instances largest absolute value one.
-    use_instance_labels : bool, default=False
-        Whether known labels of instances, the ``y_instances`` of :class:`Bags` with 0,
-        1 and -1 for unknown, are kept throughout. Two classes only. Off by default,
-        since bags often carry them for evaluation.
+        and unit variance. A feature that is zero in half of the instances or more is
+        not centred, so that CSR stays sparse, and is divided by its largest absolute
+        value. Dense and CSR instances of equal numbers fare alike.
+    instance_labels : {"ignore", "use"}, default="ignore"
+        Whether ``y_instances`` of :class:`Bags` are trained on: 0 and 1 are kept
+        throughout, -1 is unknown. Two classes only. Ignored, they are the truth that
+        metrics compare with.
     class_weight : "balanced", dict or None, default=None
         Weights of classes, in the classifier and in the choice of the threshold.
     n_jobs : int, default=None
@@ -83,7 +85,7 @@ class MISVC(BagScoreClassifier):
     estimators_ : list of estimator
         The fitted classifier; for more than two classes one for each against the rest.
     scaler_ : transformer or None
-        What scales the features.
+        What scales the features, by its ``center_`` and ``scale_``.
     labels_ : ndarray of bool of shape (n_instances,) or (n_instances, n_classes)
         With ``mode="mi"``: which training instances are taken for positive in the end.
     witnesses_ : ndarray of int of shape (n_bags,) or (n_bags, n_classes)
@@ -149,7 +151,7 @@ class MISVC(BagScoreClassifier):
         threshold: Any = "cv",
         cv: Any = 5,
         scale: bool = True,
-        use_instance_labels: bool = False,
+        instance_labels: str = "ignore",
         class_weight: Any = None,
         n_jobs: int | None = None,
     ) -> None:
@@ -161,7 +163,7 @@ class MISVC(BagScoreClassifier):
         self.threshold = threshold
         self.cv = cv
         self.scale = scale
-        self.use_instance_labels = use_instance_labels
+        self.instance_labels = instance_labels
         self.class_weight = class_weight
         self.n_jobs = n_jobs
 
@@ -184,7 +186,9 @@ class MISVC(BagScoreClassifier):
         return BagRule("count", self.min_positive, self.max_positive)
 
     def _default_estimator(self) -> Any:
-        return SVC()
+        # Without probabilities nothing is random, but a fit would still draw a seed,
+        # from the global generator if there is no other.
+        return SVC(random_state=0)
 
     def _fit_scorer(self, data: LabelledBags, n_classes: int) -> Any:
         values = data.bags.values
@@ -242,7 +246,7 @@ class MISVC(BagScoreClassifier):
 
     def _belief(self, scores: Array, bags: Bags, codes: Array) -> Array:
         """Return what the classifiers take for positive in the training bags."""
-        known = bags.y_instances if self.use_instance_labels else None
+        known = bags.y_instances if self.instance_labels == "use" else None
         columns = []
         for k, column in enumerate(scores.T):
             positive = codes == (1 if scores.shape[1] == 1 else k)

@@ -64,14 +64,16 @@ class SingleInstanceClassifier(BagScoreClassifier):
         bag only, the threshold is chosen on the training scores.
     scale : bool, default=True
         Whether features are brought to one scale first, as part of the fit: zero mean
-        and unit variance, for CSR instances largest absolute value one.
+        and unit variance. A feature that is zero in half of the instances or more is
+        not centred, so that CSR stays sparse, and is divided by its largest absolute
+        value. Dense and CSR instances of equal numbers fare alike.
     balance_bags : bool, default=False
         Whether the instances of a bag share its weight, so that large bags do not
         count more than small ones.
-    use_instance_labels : bool, default=False
-        Whether known labels of instances, the ``y_instances`` of :class:`Bags` with 0,
-        1 and -1 for unknown, replace the label of the bag. Two classes only. Off by
-        default, since bags often carry them for evaluation.
+    instance_labels : {"ignore", "use"}, default="ignore"
+        Whether ``y_instances`` of :class:`Bags` are trained on: 0 and 1 replace the
+        label of the bag, -1 is unknown. Two classes only. Ignored, they are the truth
+        that metrics compare with.
     class_weight : "balanced", dict or None, default=None
         Weights of classes, in the classifier and in the choice of the threshold.
     n_jobs : int, default=None
@@ -84,7 +86,7 @@ class SingleInstanceClassifier(BagScoreClassifier):
     estimator_ : estimator
         The classifier fitted on all (scaled) instances.
     scaler_ : transformer or None
-        What scales the features.
+        What scales the features, by its ``center_`` and ``scale_``.
     threshold_ : float or ndarray of shape (n_classes,)
         Threshold on pooled scores of `estimator_`; for more than two classes one for
         each class against the rest.
@@ -149,7 +151,7 @@ class SingleInstanceClassifier(BagScoreClassifier):
         cv: Any = 5,
         scale: bool = True,
         balance_bags: bool = False,
-        use_instance_labels: bool = False,
+        instance_labels: str = "ignore",
         class_weight: Any = None,
         n_jobs: int | None = None,
     ) -> None:
@@ -161,7 +163,7 @@ class SingleInstanceClassifier(BagScoreClassifier):
         self.cv = cv
         self.scale = scale
         self.balance_bags = balance_bags
-        self.use_instance_labels = use_instance_labels
+        self.instance_labels = instance_labels
         self.class_weight = class_weight
         self.n_jobs = n_jobs
 

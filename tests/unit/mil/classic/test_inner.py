@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy import sparse
 from sklearn import config_context
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, Perceptron
@@ -16,9 +15,7 @@ from sklearn.svm import SVC
 from mlmi_sklearn.mil.classic.inner import (
     accepts_weight,
     fit_inner,
-    fit_scaler,
     inner_scores,
-    scaled,
 )
 
 RNG = np.random.default_rng(0)
@@ -97,17 +94,6 @@ def test_a_classifier_without_scores_is_refused():
 
     with pytest.raises(TypeError, match="neither decision_function nor predict_proba"):
         inner_scores(Silent(), X)
-
-
-def test_scaling_is_weighted_and_keeps_zeros_of_csr():
-    times = WEIGHT.astype(int)
-    scaler = fit_scaler(X, WEIGHT)
-    assert_allclose(scaler.mean_, X.repeat(times, 0).mean(0))
-    rows = sparse.csr_array(np.where(X > 0, X, 0))
-    found = scaled(fit_scaler(rows, WEIGHT), rows)
-    assert found.nnz == rows.nnz
-    assert_allclose(abs(found).max(axis=0).toarray(), 1.0)
-    assert scaled(None, X) is X
 
 
 def test_a_margin_classifier_without_probabilities_works():

@@ -196,11 +196,13 @@ def test_three_classes(mode, witness):
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_csr_is_like_dense(mode, witness):
+@pytest.mark.parametrize("scale", [True, False])
+def test_csr_is_like_dense(mode, scale, witness):
     X, y = witness(40)
+    X = X.with_values(X.values + np.array([0, 0, 0, 0, 20.0]))
     rows = X.with_values(sparse.csr_matrix(X.values))
-    dense = MISVC(mode, SVC(tol=1e-8), scale=False).fit(X, y)
-    found = MISVC(mode, SVC(tol=1e-8), scale=False).fit(rows, y)
+    dense = MISVC(mode, SVC(tol=1e-8), scale=scale).fit(X, y)
+    found = MISVC(mode, SVC(tol=1e-8), scale=scale).fit(rows, y)
     assert_allclose(
         found.decision_function(rows), dense.decision_function(X), rtol=1e-4, atol=1e-5
     )
@@ -237,6 +239,15 @@ def test_counts_are_kept(witness):
 
 
 @pytest.mark.parametrize("mode", MODES)
+def test_nobodys_random_numbers_are_drawn(mode, witness):
+    before = np.random.get_state()  # the global one is the point
+    MISVC(mode).fit(*witness()).predict(witness()[0])
+    after = np.random.get_state()
+    assert_array_equal(before[1], after[1])
+    assert before[2] == after[2]
+
+
+@pytest.mark.parametrize("mode", MODES)
 def test_known_labels_are_kept(mode, witness):
     X, y = witness(40)
     starts = np.cumsum(X.lengths) - X.lengths
@@ -244,7 +255,7 @@ def test_known_labels_are_kept(mode, witness):
     known = np.full(X.n_instances, -1)
     known[last] = 1  # deliberately not the witness
     told = Bags(X.values, X.lengths, y_instances=known)
-    model = MISVC(mode, use_instance_labels=True).fit(told, y)
+    model = MISVC(mode, instance_labels="use").fit(told, y)
     if mode == "mi":
         assert model.labels_[last].all()
     else:

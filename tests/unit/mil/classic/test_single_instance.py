@@ -103,7 +103,7 @@ def test_a_count_in_the_middle_can_be_learned():
     known = np.where(rng.random((120, 6)) < 0.2, np.arange(6) < counts[:, None], -1)
     X = Bags(values.reshape(-1, 2), [6] * 120, y_instances=known.astype(int).ravel())
     model = SingleInstanceClassifier(
-        pooling="count", min_positive=2, max_positive=3, use_instance_labels=True
+        pooling="count", min_positive=2, max_positive=3, instance_labels="use"
     )
     assert model.fit(X, y).score(X, y) > 0.95
 
@@ -302,7 +302,7 @@ def test_known_labels_of_instances_replace_those_of_bags(witness):
     truth = np.zeros(X.n_instances, dtype=int)
     truth[starts[y == 1]] = 1
     known = Bags(X.values, X.lengths, y_instances=truth)
-    told = SingleInstanceClassifier(use_instance_labels=True).fit(known, y)
+    told = SingleInstanceClassifier(instance_labels="use").fit(known, y)
     untold = SingleInstanceClassifier().fit(known, y)
     assert roc_auc_score(truth, told.instance_scores(X, flat=True)) > 0.99
     assert_array_equal(
@@ -315,7 +315,7 @@ def test_known_labels_of_instances_replace_those_of_bags(witness):
 def test_unknown_labels_of_instances_change_nothing(witness):
     X, y = witness()
     unknown = Bags(X.values, X.lengths, y_instances=np.full(X.n_instances, -1))
-    told = SingleInstanceClassifier(use_instance_labels=True).fit(unknown, y)
+    told = SingleInstanceClassifier(instance_labels="use").fit(unknown, y)
     untold = SingleInstanceClassifier().fit(X, y)
     assert_allclose(told.decision_function(X), untold.decision_function(X), rtol=1e-3)
 
@@ -332,9 +332,18 @@ def test_labels_of_instances_that_mean_nothing_are_refused(
 ):
     X, _ = witness()
     X = Bags(X.values, X.lengths, y_instances=np.full(X.n_instances, labels))
-    model = SingleInstanceClassifier(use_instance_labels=True)
+    model = SingleInstanceClassifier(instance_labels="use")
     with pytest.raises(ValueError, match=match):
         model.fit(X, np.arange(24) % n_classes)
+
+
+def test_labels_of_instances_that_are_not_there_are_asked_for(witness):
+    X, y = witness()
+    for data in (X, X.to_list()):
+        with pytest.raises(BagError, match="y_instances"):
+            SingleInstanceClassifier(instance_labels="use").fit(data, y)
+    with pytest.raises(ValueError, match="instance_labels"):
+        SingleInstanceClassifier(instance_labels=True).fit(X, y)
 
 
 def test_minus_one_and_one_are_two_classes(witness):
@@ -370,6 +379,19 @@ def test_rows_of_csr_are_bags_of_one(witness):
     model = SingleInstanceClassifier().fit(rows, labels)
     assert model.predict(rows).shape == (len(labels),)
     assert sparse.issparse(rows)
+
+
+@pytest.mark.parametrize("scale", [True, False])
+def test_csr_is_like_dense(scale, witness):
+    X, y = witness(40)
+    X = X.with_values(X.values + np.array([0, 0, 0, 0, 2.0]))
+    rows = X.with_values(sparse.csr_matrix(X.values))
+    inner = LogisticRegression(tol=1e-10)
+    dense = SingleInstanceClassifier(inner, scale=scale).fit(X, y)
+    found = SingleInstanceClassifier(inner, scale=scale).fit(rows, y)
+    expected = dense.decision_function(X)
+    assert_allclose(found.decision_function(rows), expected, rtol=1e-4, atol=1e-5)
+    assert_allclose(dense.decision_function(rows), expected, rtol=1e-9)
 
 
 def test_a_table_after_bags_is_warned_about(witness):
@@ -458,11 +480,12 @@ def test_grid_search_in_a_pipeline(witness):
 def test_weights_are_routed(witness):
     X, y = witness()
     weight = np.arange(24.0)
-    plain = SingleInstanceClassifier().fit(X, y, sample_weight=weight)
+    plain = make_pipeline(InstanceWise(), SingleInstanceClassifier())
+    plain.fit(X, y, singleinstanceclassifier__sample_weight=weight)
     with config_context(enable_metadata_routing=True):
         step = SingleInstanceClassifier().set_fit_request(sample_weight=True)
         routed = make_pipeline(InstanceWise(), step).fit(X, y, sample_weight=weight)
-    assert_allclose(routed.decision_function(X), plain.decision_function(X), rtol=1e-3)
+    assert_allclose(routed.decision_function(X), plain.decision_function(X))
 
 
 def test_pickle_and_clone(witness):
