@@ -29,7 +29,7 @@ class Settings:
         Bags in training, and as many in testing, of one such test.
     slide_draws : int, default=6
         Draws of training and test slides, at least 2.
-    train_slides, test_slides : int, default=100 and 60
+    train_slides, test_slides : int, default=100 and 40
         Slides in one draw.
     """
 
@@ -43,10 +43,10 @@ class Settings:
     check_bags: int = 200
     slide_draws: int = 6
     train_slides: int = 100
-    test_slides: int = 60
+    test_slides: int = 40
 
 
 PRESETS = {
     "full": Settings(),
-    "quick": Settings(repeats=1, draws=4, checks=3, check_bags=100, slide_draws=3),
+    "quick": Settings(repeats=1, draws=4, checks=3, check_bags=80, slide_draws=3),
 }

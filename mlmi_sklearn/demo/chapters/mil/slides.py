@@ -42,7 +42,8 @@ Four test slides of the first draw with MILClassifier: the first two positive on
 the first negative one, and the one it gets most wrong. Left the slide, its true \
 lesion outlined, which the model was never told. Right the probability of each tile, \
 the stronger the higher, with the same outline. Then the tile of highest probability \
-of each of the first ten positive test slides; stars mark tiles truly of the lesion."""
+of each of the first ten positive test slides; stars mark tiles truly of the lesion. \
+One tile suffices to call a slide positive, so the map need not fill the lesion."""
 
 
 def slides_section(settings: Settings) -> Section:
