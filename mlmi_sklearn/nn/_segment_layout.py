@@ -8,7 +8,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from ._segment_ops import segment_broadcast
+from ._segment_ops import LONG, PIECE, segment_broadcast
 
 __all__ = ["SegmentLayout"]
 
@@ -106,6 +106,23 @@ class SegmentLayout:
     def is_even(self) -> bool:
         """Whether all bags are of the same size."""
         return self.n_values == self.n_segments * self.longest
+
+    @cached_property
+    def is_long(self) -> bool:
+        """Whether some bag is so long that its sums are made in pieces; on CPUs."""
+        if self.lengths.is_cuda or self.n_values <= LONG:
+            return False
+        return self.longest > LONG
+
+    @cached_property
+    def _pieces(self) -> tuple[Self, Self]:
+        """Bags cut into pieces, and the bags of those pieces."""
+        counts = (self.lengths + (PIECE - 1)) // PIECE
+        ends = counts.cumsum(0)
+        sizes = self.lengths.new_full((int(ends[-1]),), PIECE)
+        sizes[ends - 1] = self.lengths - (counts - 1) * PIECE
+        kind = type(self)
+        return kind(sizes, check=False), kind(counts, check=False)
 
     @cached_property
     def outside(self) -> Tensor:

@@ -15,6 +15,9 @@ by measurement (one CPU thread), and nowhere else:
 * weighted sums of large matrices: ``embedding_bag``, which never stores the weighted
   rows. Its own gradient sorts the indices it was given; ours does not.
 
+A single-precision sum of 100,000 numbers, one after the other, is off by 1e-5. Bags
+above :data:`LONG` instances are therefore added up in pieces, and the pieces then.
+
 On CUDA the choice falls on operations without atomic additions, so that results repeat.
 """
 
@@ -26,7 +29,18 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
-__all__ = ["segment_broadcast", "segment_max", "segment_sum", "segment_weighted_sum"]
+__all__ = [
+    "LONG",
+    "PIECE",
+    "segment_broadcast",
+    "segment_max",
+    "segment_sum",
+    "segment_weighted_sum",
+    "weighted_sum_by_piece",
+]
+
+LONG, PIECE = 1 << 14, 1 << 10
+"""Instances of a bag that are added up in pieces, and those of a piece."""
 
 # Below these sizes an operation costs its overhead, and native ones have less of it.
 _NARROW = 4
@@ -72,6 +86,22 @@ def segment_weighted_sum(
         return _WeightedSum.apply(values, weights, index, lengths)
     scale = weights.reshape(-1, *[1] * (values.ndim - 1))
     return segment_sum(values * scale, index, lengths)
+
+
+def weighted_sum_by_piece(values: Tensor, weights: Tensor, sizes: list[int]) -> Tensor:
+    """Add up the members of segments of these sizes, one by one and in pieces."""
+    pairs = zip(values.split(sizes), weights.split(sizes), strict=True)
+    return torch.cat([_weighted_row(rows, scale) for rows, scale in pairs])
+
+
+def _weighted_row(rows: Tensor, scale: Tensor) -> Tensor:
+    """Return the weighted sum (1, D) of rows (n, D)."""
+    whole = rows.shape[0] // PIECE
+    cut = [whole * PIECE, rows.shape[0] - whole * PIECE]
+    (body, tail), (heavy, light) = rows.split(cut), scale.split(cut)
+    shape = (whole, PIECE, rows.shape[1])
+    parts = torch.bmm(heavy.reshape(whole, 1, PIECE), body.reshape(shape))
+    return parts.sum(0) + light.unsqueeze(0) @ tail
 
 
 def _block_weights(weights: Tensor, index: Tensor, n_segments: int) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from .segments import Segments
 
-__all__ = ["BagPredictor", "Predictor", "Ragged", "TrainingPass"]
+__all__ = ["BagPredictor", "InputScale", "Predictor", "Ragged", "TrainingPass"]
 
 
 class Ragged(Protocol):
@@ -50,6 +50,40 @@ class Predictor(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return raw scores of shape (B, n_outputs)."""
         return self.head(self.backbone(x))
+
+
+class InputScale(nn.Module):
+    """A fixed affine map of the inputs, ``factor * x + offset``.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of the offset: (n_features,), or (n_channels, 1, ...) for images.
+
+    Attributes
+    ----------
+    offset, factor : Tensor
+        Buffers, 0 and 1 at first.
+
+    Examples
+    --------
+    >>> scale = InputScale((2,))
+    >>> _ = scale.factor.fill_(0.5), scale.offset.fill_(-1)
+    >>> scale(torch.tensor([[2., 4.]]))
+    tensor([[0., 1.]])
+    """
+
+    offset: Tensor
+    factor: Tensor
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.register_buffer("offset", torch.zeros(shape))
+        self.register_buffer("factor", torch.ones(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the inputs (N, ...) on the scale of the training data."""
+        return torch.addcmul(self.offset, x, self.factor)
 
 
 class TrainingPass(NamedTuple):
@@ -93,6 +127,8 @@ class BagPredictor(nn.Module):
         Columns of the raw output.
     level : {"instance", "embedding"}
         What is pooled.
+    scale : InputScale, optional
+        What the instances go through first.
 
     Attributes
     ----------
@@ -123,8 +159,10 @@ class BagPredictor(nn.Module):
         make_pooling: Callable[..., Any],
         n_outputs: int,
         level: str,
+        scale: InputScale | None = None,
     ) -> None:
         super().__init__()
+        self.scale = scale
         width = int(backbone.out_features)  # type: ignore[arg-type]
         pooling = make_pooling(width)
         self.owns_head = bool(getattr(pooling, "owns_head", False))
@@ -158,7 +196,7 @@ class BagPredictor(nn.Module):
 
     def forward(self, bags: Ragged) -> Tensor:
         """Return raw scores of bags, of shape (B, n_outputs)."""
-        features = self.backbone(bags.values)
+        features = self._features(bags)
         if self.pools_scores:
             return self.pooling(self.head(features), bags.segments)[0]
         if self.head is None:
@@ -192,7 +230,7 @@ class BagPredictor(nn.Module):
         TrainingPass
             Scores of bags, scores of instances and the loss of the pooling.
         """
-        features, segments = self.backbone(bags.values), bags.segments
+        features, segments = self._features(bags), bags.segments
         scores: Tensor | None = None
         with_loss = getattr(self.pooling, "score_with_loss", None)
         if with_loss is not None and not instances and self.has_auxiliary_loss:
@@ -220,17 +258,17 @@ class BagPredictor(nn.Module):
         Each is scored as a bag of one, or in the context of its bag if the pooling
         knows how.
         """
-        return self._score_instances(self.backbone(bags.values), bags.segments)
+        return self._score_instances(self._features(bags), bags.segments)
 
     def attend(self, bags: Ragged) -> Tensor:
         """Return the weight (N,) of each instance in its bag; they sum to one."""
-        features = self.backbone(bags.values)
+        features = self._features(bags)
         values = self.head(features) if self.pools_scores else features
         return self.pooling(values, bags.segments)[1]
 
     def embed(self, bags: Ragged) -> Tensor:
         """Return embeddings of bags, of shape (B, out_features)."""
-        features = self.backbone(bags.values)
+        features = self._features(bags)
         if not self.pools_scores:
             return self.pooling(features, bags.segments)[0]
         weights = self.pooling(self.head(features), bags.segments)[1]
@@ -251,6 +289,11 @@ class BagPredictor(nn.Module):
             return pooled, self.head(seen)
         scores = self._score_instances(features, segments) if instances else None
         return self.pooling(features, segments)[0], scores
+
+    def _features(self, bags: Ragged) -> Tensor:
+        """Return features (N, D) of instances."""
+        values = bags.values
+        return self.backbone(values if self.scale is None else self.scale(values))
 
     def _score_instances(self, features: Tensor, segments: Segments) -> Tensor:
         if self.pools_scores:

@@ -22,6 +22,7 @@ from ._segment_ops import (
     segment_max,
     segment_sum,
     segment_weighted_sum,
+    weighted_sum_by_piece,
 )
 from ._segment_order import largest_rows
 
@@ -129,7 +130,7 @@ class Segments(SegmentLayout):
             return values
         if self.is_even:
             return self._stacked(wide).sum(1).to(values.dtype)
-        return segment_sum(wide, self.index, self.lengths).to(values.dtype)
+        return self._sum(wide).to(values.dtype)
 
     def mean(self, values: Tensor) -> Tensor:
         """Average the values of each bag.
@@ -154,7 +155,7 @@ class Segments(SegmentLayout):
             return values
         if self.is_even:
             return self._stacked(wide).mean(1).to(values.dtype)
-        total = segment_sum(wide, self.index, self.lengths)
+        total = self._sum(wide)
         size = self.lengths.reshape(-1, *[1] * (values.ndim - 1))
         return (total / size).to(values.dtype)
 
@@ -181,7 +182,11 @@ class Segments(SegmentLayout):
         tensor([2., 5.])
         """
         wide, scale = self._wide(values), self._wide(weights)
-        if self.is_even and values.ndim == 2:
+        if self.is_long and values.ndim == 2:
+            out = weighted_sum_by_piece(wide, scale, self.lengths.tolist())
+        elif self.is_long:
+            out = self._sum(wide * scale.reshape(-1, *[1] * (values.ndim - 1)))
+        elif self.is_even and values.ndim == 2:
             factors = scale.reshape(self.n_segments, 1, -1)
             out = torch.bmm(factors, self._stacked(wide)).squeeze(1)
         else:
@@ -267,13 +272,13 @@ class Segments(SegmentLayout):
         tensor([0.5000, 0.5000, 1.0000])
         """
         wide = self._wide(values)
-        if self.is_even:
+        if self.is_even and not self.is_long:
             out = self._stacked(wide).softmax(1).reshape(values.shape)
             return out.to(values.dtype)
         index, lengths = self.index, self.lengths
         peak = segment_max(wide.detach(), index, lengths)
         power = (wide - segment_broadcast(peak, index)).exp()
-        total = segment_sum(power, index, lengths)
+        total = self._sum(power)
         return (power / segment_broadcast(total, index)).to(values.dtype)
 
     def logsumexp(self, values: Tensor) -> Tensor:
@@ -302,7 +307,7 @@ class Segments(SegmentLayout):
         # An infinite peak must not be subtracted from itself.
         peak = peak.masked_fill(peak.isinf(), 0.0)
         power = (wide - segment_broadcast(peak, index)).exp()
-        return (segment_sum(power, index, lengths).log() + peak).to(values.dtype)
+        return (self._sum(power).log() + peak).to(values.dtype)
 
     def topk(self, values: Tensor, k: int | Tensor) -> SegmentTopK:
         """Keep the `k` largest values of each bag and column.
@@ -343,3 +348,10 @@ class Segments(SegmentLayout):
         rows = largest_rows(flat, self.lengths, self.offsets[:-1], kept.lengths)
         indices = rows.reshape(-1, *values.shape[1:])
         return SegmentTopK(values.gather(0, indices), indices, kept)
+
+    def _sum(self, values: Tensor) -> Tensor:
+        """Add up the values of each bag of any size, those of long bags in pieces."""
+        if not self.is_long:
+            return segment_sum(values, self.index, self.lengths)
+        pieces, bags = self._pieces
+        return bags._sum(pieces._sum(values))

@@ -250,6 +250,7 @@ class DSMILPooling(nn.Module):
         The weights come as a function, because training does not need them.
         """
         few = segments.n_segments * self.n_outputs <= _FEW_ROWS
+        few = few and not segments.is_long
         streams = self._by_matrix if few else self._by_segment
         return streams(values, projected, segments)
 
@@ -260,8 +261,11 @@ class DSMILPooling(nn.Module):
         shape = (self.n_outputs, segments.n_segments)
         scores, mask = self.first(values).T, None
         if shape[1] > 1:
-            mask = segments.outside.to(values.dtype).repeat(shape[0], 1)
-            scores = scores.repeat_interleave(shape[1], 0) + mask
+            mask = segments.outside.to(values.dtype)
+            if shape[0] > 1:
+                mask = mask.repeat(shape[0], 1)
+                scores = scores.repeat_interleave(shape[1], 0)
+            scores = scores + mask
         best, critical = scores.max(1)
         asked, keys = self._asked(values, critical)
         likeness = asked @ keys.T if mask is None else mask.addmm(asked, keys.T)

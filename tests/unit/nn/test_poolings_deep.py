@@ -10,6 +10,7 @@ from mlmi_sklearn.nn.poolings import (
     CLAMPooling,
     DSMILPooling,
     TransformerPooling,
+    dsmil,
 )
 from mlmi_sklearn.nn.segments import Segments
 
@@ -269,3 +270,33 @@ def test_the_loss_of_the_first_stream(criterion, target):
     found = pool.auxiliary_loss(draw(), Segments(LENGTHS), target, criterion)
     best = torch.stack([s.amax(0) for s in pool.first(draw()).split(LENGTHS)])
     torch.testing.assert_close(found, 0.5 * criterion(best, target))
+
+
+@pytest.mark.parametrize("n_outputs", [1, 3])
+@pytest.mark.parametrize("nonlinear", [True, False])
+@pytest.mark.parametrize("lengths", [LENGTHS, [N], [11] * B])
+def test_dsmil_by_matrix_is_dsmil_by_segment(
+    monkeypatch, n_outputs, nonlinear, lengths
+):
+    pool = fixed(DSMILPooling, 5, n_outputs=n_outputs, nonlinear=nonlinear)
+    found = {}
+    for most in (1000, 0):
+        monkeypatch.setattr(dsmil, "_FEW_ROWS", most)
+        values = draw().requires_grad_()
+        raw, instances, weights = pool.score(values, Segments(lengths))
+        pooled, _ = pool(values, Segments(lengths))
+        total = raw.square().sum() + pooled.square().sum() + weights.square().sum()
+        gradients = torch.autograd.grad(total, [values, *pool.parameters()])
+        found[most] = [raw, instances, weights, pooled, *gradients]
+    torch.testing.assert_close(found[1000], found[0])
+
+
+@pytest.mark.parametrize("n_outputs", [1, 3])
+def test_dsmil_scores_bags_alone_or_with_their_loss(n_outputs):
+    pool = fixed(DSMILPooling, 5, n_outputs=n_outputs, auxiliary_weight=0.5)
+    bags, target = Segments(LENGTHS), torch.ones(B, n_outputs, dtype=torch.float64)
+    raw, auxiliary = pool.score_with_loss(draw(), bags, target, BCE())
+    torch.testing.assert_close(raw, pool.score(draw(), bags)[0])
+    torch.testing.assert_close(pool.score_bags(draw(), bags), raw)
+    expected = pool.auxiliary_loss(draw(), bags, target, BCE())
+    torch.testing.assert_close(auxiliary, expected)
