@@ -47,12 +47,12 @@ class EstimatorSubject:
         """Return an unfitted copy that fits fast and with a fixed seed."""
         model = clone(self.estimator)
         known = model.get_params()
-        changes: dict[str, Any] = {
-            key: most
-            for key, most in _QUICK.items()
-            if isinstance(known.get(key), int) and known[key] > most
-        }
-        for key in known:
+        changes: dict[str, Any] = {}
+        for key, value in known.items():
+            # Also of members, as in estimator__max_epochs.
+            most = _QUICK.get(key.rpartition("__")[2])
+            if most is not None and isinstance(value, int) and value > most:
+                changes[key] = most
             if key == "random_state" or key.endswith("__random_state"):
                 changes[key] = 0
         return model.set_params(**{**changes, **params})

@@ -10,8 +10,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
-from mlmi_sklearn import Bags, MILClassifier, check_bags
+from mlmi_sklearn import Bags, DeepEnsembleClassifier, MILClassifier, check_bags
 from mlmi_sklearn.testing import ContractError, check_mlmi_estimator
+from mlmi_sklearn.testing._estimator_subject import EstimatorSubject
 from mlmi_sklearn.testing.estimators import family_of, mlmi_estimator_checks
 
 
@@ -375,3 +376,12 @@ def test_wrong_calls():
         check_mlmi_estimator(Sound(), family="mill")
     with pytest.raises(ValueError, match="on_fail must be"):
         check_mlmi_estimator(Sound(), on_fail="shrug")
+
+
+def test_members_are_made_quick_too():
+    ensemble = DeepEnsembleClassifier(MILClassifier(max_epochs=50), n_estimators=2)
+    quick = EstimatorSubject(ensemble).new()
+    assert quick.estimator.max_epochs == 3
+    assert quick.estimator.random_state == quick.random_state == 0
+    assert quick.n_estimators == 2
+    assert ensemble.estimator.max_epochs == 50
