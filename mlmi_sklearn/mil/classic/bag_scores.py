@@ -24,7 +24,7 @@ from ._template import read_vectors
 from .inner import accepts_weight
 from .labelled import Fold, LabelledBags, digests, folds
 from .outputs import BagOutputs, distance
-from .thresholds import best_cut, calibration_slope
+from .thresholds import best_cut, calibration_slope, half_balanced
 
 __all__ = ["COMMON_CONSTRAINTS", "BagScoreClassifier"]
 
@@ -228,7 +228,9 @@ def _calibrate(
     cut, slope = np.empty(n_columns), np.empty(n_columns)
     for k in range(n_columns):
         positive = codes == (1 if n_columns == 1 else k)
-        cut[k] = best_cut(low[:, k], high[:, k], positive, weight)
+        cut[k] = best_cut(
+            low[:, k], high[:, k], positive, half_balanced(positive, weight)
+        )
         at_one = distance(low[:, k], high[:, k], cut[k], 1.0)
         slope[k] = calibration_slope(at_one, positive, weight)
     return cut, slope

@@ -45,8 +45,8 @@ class MISVC(BagScoreClassifier):
         a Gaussian kernel on MUSK1, Elephant and Fox, ranked bags better.
     estimator : estimator, default=None
         Any classifier with ``decision_function`` or ``predict_proba``. None means
-        ``SVC(random_state=0)``, which has a Gaussian kernel. Parameters are reached as
-        ``estimator__*``.
+        ``SVC(tol=1e-5, random_state=0)``, which has a Gaussian kernel.
+        Parameters are reached as ``estimator__*``.
     min_positive : int, default=1
         For ``mode="mi"``: fewest positive instances of a positive bag, in training and
         prediction; all, in a smaller bag.
@@ -56,10 +56,11 @@ class MISVC(BagScoreClassifier):
     max_iter : int, default=50
         Most fits in one alternation.
     threshold : "cv" or float, default="cv"
-        Where positive begins. ``"cv"`` takes the cut with the highest weighted
-        accuracy on bags scored out of fold; with ``class_weight="balanced"`` that is
-        balanced accuracy. A number is a fixed threshold on pooled scores; 0.0 is what
-        the classifier itself uses.
+        Where positive begins. ``"cv"`` takes the cut with the highest sum of weighted
+        accuracy and balanced accuracy on bags scored out of fold; for classes of equal
+        weight, as with ``class_weight="balanced"``, the two are the same. Accuracy
+        alone would call all bags negative where few are positive. A number
+        is a fixed threshold on pooled scores; 0.0 is what the classifier itself uses.
     cv : int, cross-validation generator or iterable, default=5
         Folds for ``threshold="cv"``. A number means stratified folds, fewer if a class
         has fewer bags (or groups); copies of a bag stay together. If a class has one
@@ -187,8 +188,9 @@ class MISVC(BagScoreClassifier):
 
     def _default_estimator(self) -> Any:
         # Without probabilities nothing is random, but a fit would still draw a seed,
-        # from the global generator if there is no other.
-        return SVC(random_state=0)
+        # from the global generator if there is no other. With the usual tolerance, CSR
+        # and dense instances end with scores that differ in the fourth digit.
+        return SVC(tol=1e-5, random_state=0)
 
     def _fit_scorer(self, data: LabelledBags, n_classes: int) -> Any:
         values = data.bags.values

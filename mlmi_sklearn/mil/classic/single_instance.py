@@ -54,10 +54,11 @@ class SingleInstanceClassifier(BagScoreClassifier):
         For ``pooling="count"``: most positive instances of a positive bag. None sets
         no limit.
     threshold : "cv" or float, default="cv"
-        Where positive begins. ``"cv"`` takes the cut with the highest weighted
-        accuracy on bags scored out of fold; with ``class_weight="balanced"`` that is
-        balanced accuracy. A number is a fixed threshold on pooled scores; 0.0 is what
-        the classifier itself uses.
+        Where positive begins. ``"cv"`` takes the cut with the highest sum of weighted
+        accuracy and balanced accuracy on bags scored out of fold; for classes of equal
+        weight, as with ``class_weight="balanced"``, the two are the same. Accuracy
+        alone would call all bags negative where few are positive. A number
+        is a fixed threshold on pooled scores; 0.0 is what the classifier itself uses.
     cv : int, cross-validation generator or iterable, default=5
         Folds for ``threshold="cv"``. A number means stratified folds, fewer if a class
         has fewer bags (or groups); copies of a bag stay together. If a class has one

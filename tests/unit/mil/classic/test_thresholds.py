@@ -4,8 +4,13 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from scipy.special import expit
+from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
-from mlmi_sklearn.mil.classic.thresholds import best_cut, calibration_slope
+from mlmi_sklearn.mil.classic.thresholds import (
+    best_cut,
+    calibration_slope,
+    half_balanced,
+)
 
 
 def cut(high, truth, weight=None, low=None):
@@ -94,3 +99,28 @@ def test_slope_is_always_positive_and_finite(decision, truth):
         np.array(decision), np.array(truth, bool), np.ones(len(truth))
     )
     assert 0 < slope < np.inf
+
+
+def test_half_balanced_weights_add_accuracy_and_balanced_accuracy():
+    rng = np.random.default_rng(0)
+    truth, guess = rng.random(30) < 0.2, rng.random(30) < 0.4
+    weight = rng.random(30) + 0.5
+    plain = accuracy_score(truth, guess, sample_weight=weight)
+    balanced = balanced_accuracy_score(truth, guess, sample_weight=weight)
+    both = half_balanced(truth, weight)
+    assert_allclose(both.sum(), weight.sum())
+    assert_allclose(both @ (truth == guess) / both.sum(), (plain + balanced) / 2)
+
+
+def test_classes_of_equal_weight_need_no_balance():
+    truth = np.array([True, False, False])
+    weight = np.array([2.0, 0.5, 1.5])
+    assert_allclose(half_balanced(truth, weight), weight)
+
+
+def test_few_positive_bags_are_not_given_up():
+    # By accuracy alone nothing would be positive.
+    scores = np.array([0.0] * 16 + [1.0] * 4 + [1.0] * 3)
+    truth = np.arange(23) >= 20
+    assert cut(scores, truth) > 1
+    assert cut(scores, truth, half_balanced(truth, np.ones(23))) == 0.5
