@@ -51,6 +51,7 @@ lint: $(VENV)/lint.stamp
 bench: $(VENV)/bench.stamp
 	$(RUN) benchmarks/bench_engine.py
 	$(RUN) benchmarks/bench_mil.py
+	$(RUN) benchmarks/bench_mil_cv.py
 	$(RUN) benchmarks/readme_table.py
 
 clean:
