@@ -182,14 +182,19 @@ class AutoBackbone(ComponentSpec):
     def _known(cls) -> Collection[str]:
         return {k for n in _AUTO_BACKBONES for k in spec_class("backbone", n)._defaults}
 
-    def resolve(self, input_shape: tuple[int, ...]) -> ComponentSpec:
+    def resolve(
+        self,
+        input_shape: tuple[int, ...],
+        defaults: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> ComponentSpec:
         """Choose the backbone for inputs of one shape.
 
         Parameters
         ----------
         input_shape : tuple of int
-            Shape of one sample: (features,), ([channels,] height, width) or
-            (channels, depth, height, width).
+            (features,), ([channels,] height, width) or (channels, depth, height, width).
+        defaults : mapping of str to mapping, default=None
+            Parameters by name of backbone, for those that were not given.
 
         Returns
         -------
@@ -209,7 +214,8 @@ class AutoBackbone(ComponentSpec):
                 f"shape {input_shape}. Pass a backbone that takes such input."
             )
         name = ("mlp", "conv", "conv", "conv3d")[rank - 1]
-        return make_spec("backbone", name, **self.get_params())
+        params = {**(defaults or {}).get(name, {}), **self.get_params()}
+        return make_spec("backbone", name, **params)
 
 
 def make_spec(kind: str, name: str, /, **params: Any) -> ComponentSpec:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from typing import Any, ClassVar
 
@@ -80,6 +80,8 @@ class TorchEstimator(NestedParams, CallbackSupportMixin, BaseEstimator):
     _parameter_constraints: ClassVar[dict[str, Any]] = TRAINING_CONSTRAINTS
     _components: ClassVar[dict[str, str]] = {"backbone": "backbone", "loss": "loss"}
     _net_class: ClassVar[type[LeanNet]] = LeanNet
+    # Parameters of the backbones that "auto" chooses, where a family has its own.
+    _auto_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
     device_: str
     history_: pd.DataFrame
@@ -131,6 +133,9 @@ class TorchEstimator(NestedParams, CallbackSupportMixin, BaseEstimator):
         """Return what else :meth:`_assemble` and the outputs need to know."""
         return {}
 
+    def _calibrate(self, module: nn.Module, inputs: Any, encoded: Encoded) -> None:
+        """Set what a new module takes from the training data before it is trained."""
+
     def _net_options(self) -> dict[str, Any]:
         """Return further arguments of :attr:`_net_class`."""
         return {}
@@ -178,6 +183,8 @@ class TorchEstimator(NestedParams, CallbackSupportMixin, BaseEstimator):
                 require_same_model(self, self._recipe, recipe)
                 recipe = self._recipe
             net = self._start_net(inputs, recipe, plan, resume, epochs)
+            if not resume:
+                self._calibrate(net.module_, inputs, encoded)
             attributes = {
                 **encoded.attributes,
                 "_recipe": recipe,
@@ -216,7 +223,7 @@ class TorchEstimator(NestedParams, CallbackSupportMixin, BaseEstimator):
         """Resolve the components for this data."""
         shape = self._sample_shape(inputs)
         parts: dict[str, Part] = {
-            name: resolve_part(kind, getattr(self, name), shape)
+            name: resolve_part(kind, getattr(self, name), shape, self._auto_defaults)
             for name, kind in self._components.items()
         }
         # A loss with several quantiles wants several columns for each target.

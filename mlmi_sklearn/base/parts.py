@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -80,7 +80,10 @@ class Recipe:
 
 
 def resolve_part(
-    kind: str, value: Any, input_shape: tuple[int, ...] | None = None
+    kind: str,
+    value: Any,
+    input_shape: tuple[int, ...] | None = None,
+    defaults: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Part:
     """Turn a component parameter of an estimator into a part.
 
@@ -92,6 +95,8 @@ def resolve_part(
         What the user passed.
     input_shape : tuple of int, optional
         Shape of a sample, for ``"auto"``.
+    defaults : mapping of str to mapping, optional
+        Parameters by name of component, for what ``"auto"`` chooses.
 
     Returns
     -------
@@ -106,7 +111,7 @@ def resolve_part(
     if isinstance(value, (str, ComponentSpec)):
         spec = as_spec(kind, value)
         if isinstance(spec, AutoBackbone):
-            spec = spec.resolve(input_shape or ())
+            spec = spec.resolve(input_shape or (), defaults)
         return Part(kind, spec.component().qualified_name, spec.get_params(deep=False))
     if isinstance(value, nn.Module) or callable(value):
         return Part(kind, value)

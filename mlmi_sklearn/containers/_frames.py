@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +63,12 @@ def from_frame(
     BagError
         If a column is missing or not numeric, or label or group varies in a bag.
 
+    Warns
+    -----
+    UserWarning
+        Without ``y``, if a column that would become a feature looks like the label: it
+        holds few values and never varies in a bag.
+
     Examples
     --------
     >>> import pandas as pd
@@ -94,8 +101,27 @@ def from_frame(
         feature_names=names,
     )
     if y is None:
+        _warn_of_labels(df, names if features is None else [], codes)
         return bags, None
     return bags, labels[0] if isinstance(y, str) else np.column_stack(labels)
+
+
+def _warn_of_labels(df: pd.DataFrame, names: list[str], codes: np.ndarray) -> None:
+    """Warn of columns of few values that say the same of all instances of a bag."""
+    n_bags = int(codes.max()) + 1
+    if len(codes) < 2 * n_bags or n_bags < 2:
+        return
+    few = max(2, n_bags // 2)
+    for name in names:
+        varies = 1 < df[name].nunique() <= few
+        if varies and df.groupby(codes)[name].nunique().max() == 1:
+            warnings.warn(
+                f"Column {name!r} never varies in a bag and becomes a feature. If it "
+                f"is the label, pass y={name!r}; if it is the patient, groups=; if it "
+                "is a feature of the whole bag, name all features with features=.",
+                UserWarning,
+                stacklevel=3,
+            )
 
 
 def _with_bag_column(df: pd.DataFrame, bag: str) -> pd.DataFrame:

@@ -23,6 +23,7 @@ from mlmi_sklearn.containers import (
     _fields,
     _frames,
     _pickle,
+    _refield,
     _store,
 )
 from mlmi_sklearn.containers._attributes import BagAttributes
@@ -135,6 +136,7 @@ class Bags(BagAttributes):
     to_list = _convert.to_list
     to_frame = _frames.to_frame
     to_padded = _convert.to_padded
+    with_fields = _refield.with_fields
 
     def take(self, indices: Any) -> Bags:
         """Return the bags at the given positions, without copying instances.
@@ -197,37 +199,6 @@ class Bags(BagAttributes):
         new = Bags(values, self._lengths, feature_names=feature_names, **fields)
         new._bag_ids, new._groups = self._bag_ids, self._groups
         return new
-
-    def with_y_instances(self, y_instances: Any) -> Bags:
-        """Return the same bags with other labels of instances; copies no instance.
-
-        Parameters
-        ----------
-        y_instances : array-like of shape (n_instances,), list of arrays or None
-            In the order of ``self.values``, -1 where unknown; None removes labels.
-
-        Returns
-        -------
-        Bags
-            A view with the new labels.
-
-        Examples
-        --------
-        >>> from mlmi_sklearn.containers import Bags
-        >>> bags = Bags(np.ones((3, 2)), [1, 2]).with_y_instances([0, 1, -1])
-        >>> bags.y_instances
-        array([ 0,  1, -1])
-        """
-        labels = _fields.per_instance(y_instances, "y_instances", self._lengths)
-        view = self._view(self._starts, self._lengths, self._bag_ids, self._groups)
-        if labels is not None:
-            rows = _store.row_index(self._starts, self._lengths, self._lengths.cumsum())
-            shape = (self._store.shape[0], *labels.shape[1:])
-            placed = np.full(shape, -1, dtype=labels.dtype)
-            placed[rows] = labels
-            labels = _store.frozen(placed)
-        view._y_instances = labels
-        return view
 
     def __len__(self) -> int:
         return len(self._lengths)

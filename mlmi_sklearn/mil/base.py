@@ -31,6 +31,7 @@ from .instances import InstanceOutputs
 from .net import BagNet
 from .objective import Y_INSTANCES, BagObjective
 from .parts import build_pooling
+from .scaling import calibrate, scale_layer
 from .streaming import StreamedBags, streams
 
 __all__ = ["BAG_CONSTRAINTS", "BATCH_SIZE", "BagEstimator"]
@@ -55,6 +56,7 @@ BAG_CONSTRAINTS: dict[str, list[Any]] = {
     **TRAINING_CONSTRAINTS,
     "pooling": COMPONENT,
     "level": [StrOptions({"instance", "embedding"})],
+    "scale_inputs": ["boolean"],
     "max_instances": [Interval(Integral, 1, None, closed="left"), None],
     "instance_labels": [StrOptions({"ignore", "use"})],
     "instance_weight": [_WEIGHT],
@@ -73,6 +75,10 @@ class BagEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, InstanceOu
         "loss": "loss",
     }
     _net_class: ClassVar[type[LeanNet]] = BagNet
+    # Few bags and many features overfit: measured in benchmarks/bench_mil_sets.py.
+    _auto_defaults: ClassVar[dict[str, dict[str, Any]]] = {
+        "mlp": {"hidden": (128, 64), "input_dropout": 0.4}
+    }
 
     # Brings labels of instances into the form of encoded targets of bags.
     _encode_instances: Callable[[Array, Encoded], Array]
@@ -105,7 +111,7 @@ class BagEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, InstanceOu
         groups_rows = holds_bags(X)
         bags = read_bags(self, X, reset=reset, stream=True)
         if labels is not None or self.instance_labels == "ignore":
-            bags = bags.with_y_instances(labels)
+            bags = bags.with_fields(y_instances=labels)
         if reset:
             self._saw_bags = groups_rows
             return bags
@@ -198,7 +204,13 @@ class BagEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, InstanceOu
             partial(build_pooling, recipe.parts["pooling"]),
             recipe.n_outputs,
             recipe.options["level"],
+            scale_layer(recipe.input_shape) if recipe.options["scale_inputs"] else None,
         )
+
+    def _calibrate(self, module: nn.Module, inputs: Bags, encoded: Encoded) -> None:
+        scale: Any = module.scale
+        if scale is not None:
+            calibrate(scale, inputs, encoded.weight)
 
     def _advice_on_lengths(self, inputs: Bags, n_targets: int) -> str:
         if n_targets == inputs.n_instances > len(inputs):
@@ -214,7 +226,7 @@ class BagEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, InstanceOu
         return "Pass one target for each bag."
 
     def _options(self, encoded: Any) -> dict[str, Any]:
-        return {"level": self.level}
+        return {"level": self.level, "scale_inputs": bool(self.scale_inputs)}
 
     @property
     def _n_features_out(self) -> int:

@@ -13,6 +13,11 @@ __all__ = ["with_bag_parameters", "with_parameters_of"]
 _T = TypeVar("_T", bound=type)
 
 BAG_PARAMETERS = cleandoc("""
+    scale_inputs : bool, default=True
+        Whether instances are centred, feature by feature (channel by channel for
+        images), and divided by one standard deviation common to all features, both
+        of the training instances. Features on different scales need more:
+        ``InstanceWise(StandardScaler())`` before the estimator.
     max_instances : int or None, default=None
         Instances of a bag that training sees at a time, drawn anew for each batch.
         None sees all. Predictions always do.

@@ -86,9 +86,7 @@ class RaggedTensor:
         values = self.values[first:last]
         return RaggedTensor(values, self.lengths[start:stop], offsets, fields)
 
-    def sampled(
-        self, start: int, stop: int, sample: InstanceSampler
-    ) -> RaggedTensor:
+    def sampled(self, start: int, stop: int, sample: InstanceSampler) -> RaggedTensor:
         """Return bags ``start`` to ``stop`` with a part of their instances."""
         batch = self.narrow(start, stop)
         kept = [sample(n) for n in batch.lengths.tolist()]

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import math
 
+import torch
 from torch import Tensor, nn
 
 from .._checks import check_choice, check_interval
 from ..norms import BatchNorm1d, BatchNorm2d, BatchNorm3d
 
 __all__ = [
+    "FeatureDropout",
     "GlobalAverage",
     "activation_layer",
     "conv_block",
     "dropout_layers",
     "halving",
+    "input_dropout_layers",
     "norm_layers",
 ]
 
@@ -59,10 +62,47 @@ def activation_layer(name: str) -> nn.Module:
     return _ACTIVATIONS[check_choice(name, "activation", _ACTIVATIONS)]()
 
 
+class FeatureDropout(nn.modules.dropout._DropoutNd):
+    """Drop features in training, the same ones for the whole batch.
+
+    Every step then trains on a random part of the features, as each member of a
+    random-subspace ensemble does, and an input of weight 2 still equals the input
+    twice, which masks of single inputs would break.
+
+    Parameters
+    ----------
+    p : float
+        Rate at which features are dropped; the rest is scaled by ``1 / (1 - p)``.
+
+    References
+    ----------
+    Ho, *The random subspace method for constructing decision forests*, IEEE TPAMI
+    20(8), 1998.
+
+    Examples
+    --------
+    >>> FeatureDropout(0.5).eval()(torch.ones(1, 3))
+    tensor([[1., 1., 1.]])
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the features (B, D) that are left, scaled."""
+        if not self.training or self.p == 0:
+            return x
+        keep = torch.rand(x.shape[1:], device=x.device) >= self.p
+        return x * (keep.to(x.dtype) / (1 - self.p))
+
+
 def dropout_layers(rate: float) -> list[nn.Module]:
     """Return a dropout layer, or none at rate 0."""
     rate = check_interval(rate, "dropout", 0, 1, closed="left")
     return [nn.Dropout(rate)] if rate else []
+
+
+def input_dropout_layers(rate: float) -> list[nn.Module]:
+    """Return a layer that drops features of the input, or none at rate 0."""
+    rate = check_interval(rate, "input_dropout", 0, 1, closed="left")
+    return [FeatureDropout(rate)] if rate else []
 
 
 def norm_layers(name: str, channels: int, axes: int = 0) -> list[nn.Module]:

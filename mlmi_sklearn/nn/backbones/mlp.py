@@ -7,7 +7,12 @@ from collections.abc import Sequence
 from torch import nn
 
 from .._checks import check_positive_int, check_sizes
-from ._layers import activation_layer, dropout_layers, norm_layers
+from ._layers import (
+    activation_layer,
+    dropout_layers,
+    input_dropout_layers,
+    norm_layers,
+)
 from ._shapes import check_vector
 
 __all__ = ["MLP", "Linear"]
@@ -29,6 +34,9 @@ class MLP(nn.Sequential):
         Rate in [0, 1) at which units are dropped after each activation.
     norm : {"none", "batch", "layer"}, default="none"
         Normalisation before each activation.
+    input_dropout : float, default=0.0
+        Rate in [0, 1) at which features of the input are dropped, the same ones for a
+        whole batch.
 
     Attributes
     ----------
@@ -54,9 +62,10 @@ class MLP(nn.Sequential):
         activation: str = "relu",
         dropout: float = 0.0,
         norm: str = "none",
+        input_dropout: float = 0.0,
     ) -> None:
         width = check_vector(input_shape, "mlp")
-        layers: list[nn.Module] = []
+        layers: list[nn.Module] = input_dropout_layers(input_dropout)
         for units in check_sizes(hidden, "hidden"):
             layers += [nn.Linear(width, units), *norm_layers(norm, units)]
             layers += [activation_layer(activation), *dropout_layers(dropout)]

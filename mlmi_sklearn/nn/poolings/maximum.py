@@ -11,6 +11,10 @@ from ..segments import Segments
 __all__ = ["MaxPooling"]
 
 
+# Instances that the smooth maximum adds up before it begins to average them.
+_COUNTED = 16
+
+
 class MaxPooling(nn.Module):
     r"""Take the maximum over the bag, column by column.
 
@@ -21,10 +25,13 @@ class MaxPooling(nn.Module):
     with the wrong ones seldom recovers. Where training tells how far it is
     (:meth:`set_progress`), it therefore begins with the smooth maximum
 
-    .. math:: \frac{1}{t} \log \frac{1}{m} \sum_{j=1}^m \exp(t\, s_j),
+    .. math:: \frac{1}{t} \log \frac{\min(m, 16)}{m} \sum_{j=1}^m \exp(t\, s_j),
 
-    which lies between mean and maximum, rises with every score, and sharpens from
-    t = 1 to t = 10. Evaluation always takes the maximum.
+    which rises with every score and sharpens from t = 1 to t = 10. It is a sum rather
+    than a mean, so that a bag of undecided instances counts as positive: negative bags
+    teach first, and what is left for positive bags to explain is little. The sum ends
+    at 16, or large bags would need long to unlearn it. Evaluation always takes the
+    maximum.
 
     Parameters
     ----------
@@ -78,8 +85,9 @@ class MaxPooling(nn.Module):
     def _smooth(self, values: Tensor, segments: Segments) -> Tensor:
         """Return the smooth maximum at the sharpness of the present progress."""
         sharpness = 10.0 ** (self.progress / self.anneal)
-        sizes = segments.lengths.to(values.dtype).log().unsqueeze(1)
-        return (segments.logsumexp(values * sharpness) - sizes) / sharpness
+        excess = (segments.lengths.to(values.dtype) / _COUNTED).log().clamp(min=0)
+        total = segments.logsumexp(values * sharpness) - excess.unsqueeze(1)
+        return total / sharpness
 
     def forward(self, values: Tensor, segments: Segments) -> tuple[Tensor, Tensor]:
         """Pool the values of each bag.

@@ -196,7 +196,7 @@ class GeneralisedMeanPooling(nn.Module):
     ----------
     in_features : int
         Width of the values.
-    r : float, default=1.0
+    r : float, default=10.0
         Power, above 0; where training begins if it is learned.
     learnable : bool, default=True
         Whether :math:`r` is learned, as the exponential of a parameter.
@@ -223,7 +223,7 @@ class GeneralisedMeanPooling(nn.Module):
     Examples
     --------
     >>> values = torch.tensor([[0.2], [0.6], [0.9]]).logit()
-    >>> pool = GeneralisedMeanPooling(1, learnable=False)
+    >>> pool = GeneralisedMeanPooling(1, r=1.0, learnable=False)
     >>> pooled, weights = pool(values, Segments([2, 1]))
     >>> pooled.sigmoid().flatten(), weights
     (tensor([0.4000, 0.9000]), tensor([0.2500, 0.7500, 1.0000]))
@@ -232,7 +232,7 @@ class GeneralisedMeanPooling(nn.Module):
     weighted_mean = False
 
     def __init__(
-        self, in_features: int, r: float = 1.0, learnable: bool = True
+        self, in_features: int, r: float = 10.0, learnable: bool = True
     ) -> None:
         super().__init__()
         self.out_features = check_positive_int(in_features, "in_features")

@@ -194,7 +194,7 @@ def test_labels_of_instances_teach(make_bags, quick, loss):
 def test_labels_in_the_bags_are_ignored_unless_asked_for(make_bags, quick):
     bags, y = make_bags()
     labels = np.repeat(y, bags.lengths)
-    with_truth = bags.with_y_instances(labels)
+    with_truth = bags.with_fields(y_instances=labels)
     plain = quick().fit(bags, y)
     assert same_weights(plain, quick().fit(with_truth, y))
     used = quick(instance_labels="use").fit(with_truth, y)

@@ -25,13 +25,23 @@ def pooled(progress, values, train=True, **params):
 
 
 @given(progress=st.floats(0, 0.79), seed=st.integers(0, 99))
-def test_it_lies_between_mean_and_maximum_and_rises_with_progress(progress, seed):
+def test_it_falls_to_the_maximum_with_progress(progress, seed):
     values = draw(seed)
     segments = Segments(LENGTHS)
     smooth, later = pooled(progress, values), pooled(progress + 0.01, values)
-    assert (smooth <= segments.max(values) + 1e-12).all()
-    assert (smooth >= segments.mean(values) - 1e-12).all()
-    assert (later >= smooth - 1e-12).all()
+    sharpness = 10 ** (progress / 0.8)
+    sizes = torch.tensor(LENGTHS, dtype=torch.float64).log()[:, None]
+    assert (smooth >= segments.max(values) - 1e-12).all()
+    assert (smooth <= segments.max(values) + sizes / sharpness + 1e-12).all()
+    assert (later <= smooth + 1e-12).all()
+
+
+def test_large_bags_of_undecided_instances_are_all_alike():
+    segments = Segments([16, 17, 160, 1600])
+    pooling = MaxPooling(1).train()
+    pooling.set_progress(0.0)
+    smooth = pooling(torch.zeros(segments.n_values, 1), segments)[0]
+    assert torch.allclose(smooth, torch.tensor(16.0).log())
 
 
 @given(seed=st.integers(0, 99), progress=st.floats(0, 1))

@@ -112,7 +112,7 @@ def test_the_ways_to_compute_meet(s):
     total = torch.nn.functional.softplus(values, threshold=99).sum()
     expected = total + (-(-total).expm1()).log()
     assert float(pooled) == pytest.approx(float(expected), abs=1e-9)
-    pooled, _ = GeneralisedMeanPooling(1).double()(values, Segments([2]))
+    pooled, _ = GeneralisedMeanPooling(1, r=1.0).double()(values, Segments([2]))
     log_p = values.sigmoid().mean().log()
     log_rest = (-values).sigmoid().mean().log()
     expected = float(log_p - log_rest)
