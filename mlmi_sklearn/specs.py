@@ -192,7 +192,8 @@ class AutoBackbone(ComponentSpec):
         Parameters
         ----------
         input_shape : tuple of int
-            (features,), ([channels,] height, width) or (channels, depth, height, width).
+            (features,), ([channels,] height, width) or (channels, depth, height,
+            width).
         defaults : mapping of str to mapping, default=None
             Parameters by name of backbone, for those that were not given.
 

@@ -80,9 +80,6 @@ class TorchEstimator(NestedParams, CallbackSupportMixin, BaseEstimator):
     _parameter_constraints: ClassVar[dict[str, Any]] = TRAINING_CONSTRAINTS
     _components: ClassVar[dict[str, str]] = {"backbone": "backbone", "loss": "loss"}
     _net_class: ClassVar[type[LeanNet]] = LeanNet
-    # Parameters of the backbones that "auto" chooses, where a family has its own.
-    _auto_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
-
     device_: str
     history_: pd.DataFrame
     net_: LeanNet
@@ -131,6 +128,11 @@ class TorchEstimator(NestedParams, CallbackSupportMixin, BaseEstimator):
 
     def _options(self, encoded: Encoded) -> dict[str, Any]:
         """Return what else :meth:`_assemble` and the outputs need to know."""
+        return {}
+
+    @staticmethod
+    def _auto_defaults(shape: tuple[int, ...]) -> Mapping[str, Mapping[str, Any]]:
+        """Return parameters, by name, of the backbone that "auto" chooses."""
         return {}
 
     def _calibrate(self, module: nn.Module, inputs: Any, encoded: Encoded) -> None:
@@ -222,8 +224,9 @@ class TorchEstimator(NestedParams, CallbackSupportMixin, BaseEstimator):
     def _make_recipe(self, inputs: Any, encoded: Encoded, plan: Plan) -> Recipe:
         """Resolve the components for this data."""
         shape = self._sample_shape(inputs)
+        defaults = self._auto_defaults(shape)
         parts: dict[str, Part] = {
-            name: resolve_part(kind, getattr(self, name), shape, self._auto_defaults)
+            name: resolve_part(kind, getattr(self, name), shape, defaults)
             for name, kind in self._components.items()
         }
         # A loss with several quantiles wants several columns for each target.

@@ -45,6 +45,9 @@ _INSTANCES_PER_BATCH = 128
 _FEWEST_BAGS = 8
 _MOST_INSTANCES = 2**16
 
+_INPUT_DROPOUT = 0.4
+_MANY_FEATURES = 32
+
 BATCH_SIZE = """"auto" or int, default="auto"
     Bags in a batch. ``"auto"`` takes as many as hold about 128 instances, at least 8
     of ordinary bags, fewer of bags with thousands of instances. A lone last bag joins
@@ -75,11 +78,6 @@ class BagEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, InstanceOu
         "loss": "loss",
     }
     _net_class: ClassVar[type[LeanNet]] = BagNet
-    # Few bags and many features overfit: measured in benchmarks/bench_mil_sets.py.
-    _auto_defaults: ClassVar[dict[str, dict[str, Any]]] = {
-        "mlp": {"hidden": (128, 64), "input_dropout": 0.4}
-    }
-
     # Brings labels of instances into the form of encoded targets of bags.
     _encode_instances: Callable[[Array, Encoded], Array]
 
@@ -101,6 +99,13 @@ class BagEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, InstanceOu
 
     def _objective(self) -> BagObjective:
         return BagObjective(self.instance_weight, self.smoothness)
+
+    @staticmethod
+    def _auto_defaults(shape: tuple[int, ...]) -> dict[str, dict[str, Any]]:
+        # Chosen in benchmarks/bench_mil_sets.py and the science tests. Of few features
+        # none can be spared.
+        rate = _INPUT_DROPOUT if np.prod(shape) >= _MANY_FEATURES else 0.0
+        return {"mlp": {"hidden": (128, 64), "input_dropout": rate}}
 
     # -- stages of the template --------------------------------------------------------
 

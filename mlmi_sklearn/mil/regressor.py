@@ -44,7 +44,7 @@ class MILRegressor(RegressorOutputs, BagEstimator):
     ----------
     backbone : str, spec, callable or nn.Module, default="auto"
         What turns an instance into features: ``"mlp"`` for vectors, with layers of 128
-        and 64 units and 40 % of the input features dropped in each step of training;
+        and 64 units, each step of training dropping 40 % of 32 input features or more;
         ``"conv"`` for images. Parameters are reached as ``backbone__hidden`` and so on.
     pooling : str, spec or callable, default="attention"
         A name in ``list_components("pooling")``. Parameters are reached as

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..containers import Bags
 from ..nn.models import InputScale
+from .streaming import streams
 
 __all__ = ["calibrate", "scale_layer", "statistics"]
 
@@ -77,8 +78,7 @@ def statistics(inputs: Bags, weight: Array | None) -> tuple[Array, float]:
 def _chunks(inputs: Bags, weight: Array | None) -> Iterator[tuple[Array, Array]]:
     """Yield instances, as float64 but little at a time, and their weights."""
     rows = max(1, _CHUNK // inputs.n_features)
-    contiguous = inputs.is_contiguous
-    parts = [inputs.values] if contiguous else inputs
+    parts = inputs if streams(inputs) else [inputs.values]
     owner = np.ones(len(inputs)) if weight is None else weight
     weights = np.repeat(owner.astype(np.float64), inputs.lengths)
     begin = 0
