@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
 
 
 def rows(stem: str) -> list[dict[str, Any]]:
@@ -59,14 +58,31 @@ def mil_cv() -> list[str]:
     return [line(head), line(["---"] * 2), *map(line, cells)]
 
 
+def mil_sets() -> list[str]:
+    """One row a method, one column a set."""
+    table: dict[str, dict[str, str]] = {}
+    for r in rows("mil_sets"):
+        cell = f"{r['accuracy']:.3f} ± {r['sd']:.3f} ({r['auc']:.3f})"
+        table.setdefault(r["method"], {})[r["set"]] = cell
+    sets = list(next(iter(table.values())))
+    cells = [[name, *(found[s] for s in sets)] for name, found in table.items()]
+    return [line(["method", *sets]), line(["---"] * (1 + len(sets))), *map(line, cells)]
+
+
+def replaced(text: str, name: str, table: list[str]) -> str:
+    """Return the text with another table between the markers of that name."""
+    begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
+    head, _, rest = text.partition(begin)
+    joined = "\n".join(table)
+    return f"{head}{begin}\n{joined}\n{end}{rest.partition(end)[2]}"
+
+
 def main() -> None:
     """Replace the text between the markers."""
     path = ROOT / "README.md"
-    text = path.read_text()
-    head, _, rest = text.partition(BEGIN)
-    _, _, tail = rest.partition(END)
-    table = "\n".join([*engine(), "", *mil(), "", *mil_cv()])
-    path.write_text(f"{head}{BEGIN}\n{table}\n{END}{tail}")
+    speed = [*engine(), "", *mil(), "", *mil_cv()]
+    text = replaced(path.read_text(), "sets", mil_sets())
+    path.write_text(replaced(text, "bench", speed))
 
 
 if __name__ == "__main__":

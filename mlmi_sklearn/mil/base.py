@@ -171,12 +171,11 @@ class BagEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, InstanceOu
         y = encoded.y
         partly = bool(np.isnan(y).any() if y.dtype.kind == "f" else (y < 0).any())
         objective = self._objective()
-        net.has_extras_ = (
+        net.has_weak_labels_ = (
             partly
             or objective.noise_rate > 0
             or objective.smoothness > 0
             or inputs.y_instances is not None
-            or net.module_.has_auxiliary_loss
         )
         return super()._training_data(net, inputs, encoded, plan)
 

@@ -35,11 +35,11 @@ class BagNet(LeanNet):
 
     Attributes
     ----------
-    has_extras_ : bool
+    has_weak_labels_ : bool
         Whether batches need more than the loss of labelled bags; set before training.
     """
 
-    has_extras_ = False
+    has_weak_labels_ = False
 
     def __init__(
         self,
@@ -84,8 +84,10 @@ class BagNet(LeanNet):
         raw : Tensor of shape (n_bags, n_outputs)
             Scores of bags.
         """
-        if not self.has_extras_:
-            return super().batch_loss(batch)
+        if not self.has_weak_labels_:
+            if not self.module_.has_auxiliary_loss:
+                return super().batch_loss(batch)
+            return self._with_auxiliary(batch)
         bags, targets = batch
         objective = self.objective or BagObjective()
         training = self.module_.training
@@ -105,6 +107,14 @@ class BagNet(LeanNet):
                 bags.fields,  # type: ignore[attr-defined]
             )
         return losses, raw
+
+    def _with_auxiliary(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return losses where all bags have labels and the pooling has its own loss."""
+        bags, targets = batch
+        y: Tensor = targets.y  # type: ignore[assignment]
+        raw, _, auxiliary = self._pass(bags, targets.weight, y, False)
+        losses = self.criterion_(raw, y)
+        return (losses if auxiliary is None else losses + auxiliary), raw
 
     def get_loss(
         self, y_pred: Tensor, y_true: Any, X: Any = None, training: bool = False

@@ -11,16 +11,36 @@ README = (Path(__file__).parents[2] / "README.md").read_text()
 BLOCKS = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 
 
+class Page(dict):
+    """The names of the page, whose blocks run in order up to the one asked for."""
+
+    done = 0
+
+    def run(self, number):
+        while self.done <= number:
+            code = compile(BLOCKS[self.done], f"README block {self.done}", "exec")
+            exec(code, self)
+            self.done += 1
+
+
 @pytest.fixture(scope="module")
-def namespace():
-    yield {}
-    unregister_component("backbone", "wavelet")
+def page():
+    page = Page()
+    yield page
+    if page.done == len(BLOCKS):
+        unregister_component("backbone", "wavelet")
+
+
+@pytest.fixture
+def namespace(page):
+    page.run(len(BLOCKS) - 1)
+    return page
 
 
 @pytest.mark.parametrize("number", range(len(BLOCKS)))
-def test_block_runs(number, namespace):
-    code = compile(BLOCKS[number], f"README block {number}", "exec")
-    exec(code, namespace)
+def test_block_runs(number, page):
+    page.run(number)
+    assert page.done > number
 
 
 def test_what_the_readme_says_about_scores(namespace):
