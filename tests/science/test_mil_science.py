@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize(
-    ("pooling", "accuracy", "auc"), [("max", 0.76, 0.87), ("attention", 0.84, 0.90)]
+    ("pooling", "accuracy", "auc"), [("max", 0.81, 0.89), ("attention", 0.85, 0.91)]
 )
 def test_musk1(pooling, accuracy, auc):
     bags, y = load_musk1(return_X_y=True)
@@ -37,7 +37,7 @@ def test_musk1(pooling, accuracy, auc):
 
 
 @pytest.mark.parametrize(
-    ("n_bags", "bag_auc", "instance_auc"), [(50, 0.85, 0.93), (100, 0.94, 0.97)]
+    ("n_bags", "bag_auc", "instance_auc"), [(50, 0.90, 0.96), (100, 0.97, 0.98)]
 )
 def test_digit_bags(n_bags, bag_auc, instance_auc):
     of_bags, of_instances = [], []
@@ -68,7 +68,7 @@ def test_the_default_keeps_the_standard_assumption(test, bound):
     for seed in range(3):
         train, y_train = make_raff_holt_bags(test, random_state=seed)
         other, y_other = make_raff_holt_bags(test, split="test", random_state=seed + 9)
-        model = MILClassifier(random_state=seed, max_epochs=20).fit(train, y_train)
+        model = MILClassifier(random_state=seed).fit(train, y_train)
         found.append(roc_auc_score(y_other, model.decision_function(other)))
     print(f"Raff-Holt {test}, 3 seeds: AUC {np.mean(found):.3f} ± {np.std(found):.3f}")
     assert np.mean(found) > bound
@@ -88,12 +88,59 @@ def test_a_smooth_beginning_finds_what_the_maximum_alone_misses():
     for anneal in (0.0, 0.8):
         aucs = []
         for seed in range(4):
-            train, y_train = make_digit_bags(100, random_state=seed)
+            train, y_train = make_digit_bags(50, random_state=seed)
             test, y_test = make_digit_bags(200, split="test", random_state=seed)
             model = MILClassifier(random_state=seed).set_params(pooling__anneal=anneal)
             scores = model.fit(train, y_train).decision_function(test)
             aucs.append(roc_auc_score(y_test, scores))
         found[anneal] = np.array(aucs)
-        print(f"digits, 100 bags, anneal={anneal}: AUC by seed {np.round(aucs, 3)}")
-    assert (found[0.0] < 0.6).sum() >= 1
-    assert found[0.8].min() > 0.9
+        print(f"digits, 50 bags, anneal={anneal}: AUC by seed {np.round(aucs, 3)}")
+    assert found[0.8].mean() > found[0.0].mean() + 0.03
+    assert found[0.8].min() > 0.87
+
+
+def flipped_bags(seed, share=0.2):
+    """Return digit bags of which a share has the other label, and honest test bags."""
+    train, y_train = make_digit_bags(150, random_state=seed)
+    test, y_test = make_digit_bags(200, split="test", random_state=seed)
+    flip = np.random.default_rng(seed).random(len(y_train)) < share
+    return train, np.where(flip, 1 - y_train, y_train), test, y_test
+
+
+def test_wrong_labels_do_less_harm_when_they_are_expected():
+    settings = {
+        "cross-entropy": {},
+        "small-loss selection": {"noise_rate": 0.2},
+        "generalised cross-entropy": {"loss": "generalised-cross-entropy"},
+    }
+    found = {name: [] for name in settings}
+    for seed in range(4):
+        train, y_train, test, y_test = flipped_bags(seed)
+        for name, params in settings.items():
+            model = MILClassifier(random_state=seed, **params).fit(train, y_train)
+            found[name].append(roc_auc_score(y_test, model.decision_function(test)))
+    for name, aucs in found.items():
+        print(f"digits, 20 % wrong labels, {name}: {np.mean(aucs):.3f} ", end="")
+        print(f"± {np.std(aucs):.3f}")
+    plain = np.mean(found.pop("cross-entropy"))
+    assert all(np.mean(aucs) > plain for aucs in found.values())
+
+
+def test_zero_is_a_sensible_threshold_on_an_imbalanced_set():
+    """The maximum of a net trained on bags needs no threshold of its own."""
+    gaps = []
+    for seed in range(4):
+        X, y = make_digit_bags(200, random_state=seed)
+        few = np.sort(np.r_[np.flatnonzero(y == 0), np.flatnonzero(y == 1)[:25]])
+        test, y_test = make_digit_bags(200, split="test", random_state=seed)
+        rare = np.r_[np.flatnonzero(y_test == 0), np.flatnonzero(y_test == 1)[:25]]
+        model = MILClassifier(random_state=seed).fit(X[few], y[few])
+        scores = model.decision_function(test[rare])
+        cuts = np.r_[-np.inf, np.sort(scores)]
+        best = max(np.mean((scores > cut) == y_test[rare]) for cut in cuts)
+        reached = model.score(test[rare], y_test[rare])
+        gaps.append(best - reached)
+        auc = roc_auc_score(y_test[rare], scores)
+        print(f"digits, 25 of 125 positive: AUC {auc:.3f}, accuracy {reached:.3f}, ")
+        print(f"   with the best threshold, chosen on these bags: {best:.3f}")
+    assert np.mean(gaps) < 0.05
