@@ -45,8 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Examples
     --------
     >>> main(["components", "--kind", "pooling"])  # doctest: +ELLIPSIS
-    KIND     NAME             FROM      SUMMARY
-    pooling  attention        built-in  Weighted mean with learned weights.
+    KIND     NAME              FROM      SUMMARY
+    pooling  additive          built-in  Sum of contributions that can be read off.
     ...
     0
     """

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+from sklearn import config_context
 from sklearn.base import ClassNamePrefixFeaturesOutMixin
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
@@ -280,11 +281,14 @@ class BagFisherVector(_Codebook):
         values = dense(values)
         if len(values) == 1:  # a mixture asks for two
             values = np.repeat(values, 2, axis=0)
-        self.mixture_ = GaussianMixture(
+        mixture = GaussianMixture(
             min(self.n_components, len(values)),
             covariance_type="diag",
             random_state=random,
-        ).fit(values)
+        )
+        # Its start from k-means takes numpy arrays, which these are, and no others.
+        with config_context(array_api_dispatch=False):
+            self.mixture_ = mixture.fit(values)
 
     def _encode_block(self, values: Any, lengths: Array) -> Array:
         """Average the gradients of the instances of each bag."""
