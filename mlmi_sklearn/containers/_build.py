@@ -13,6 +13,7 @@ import numpy as np
 
 from mlmi_sklearn.containers import _store
 from mlmi_sklearn.containers._files import FileStore, find_files
+from mlmi_sklearn.containers._names import names_in_frames
 from mlmi_sklearn.exceptions import BagError
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ def from_list(
     Raises
     ------
     BagError
-        If a bag is empty, is not numeric, has no feature axis, or differs in width.
+        If a bag is empty, is not numeric, has no feature axis, or differs in width or,
+        for frames, in column names.
 
     Examples
     --------
@@ -54,6 +56,11 @@ def from_list(
     >>> Bags.from_list([np.zeros((3, 2)), np.ones((1, 2))])
     <Bags: 2 bags, 4 instances, 2 features (sizes 1/2/3)>
     """
+    bags = list(bags)
+    _refuse_bags(bags, name)
+    names = names_in_frames(bags, name)
+    if names is not None:
+        fields.setdefault("feature_names", names)
     arrays = [_store.as_numpy(bag) for bag in bags]
     if not arrays:
         raise BagError(f"{name} is empty: pass at least one bag.")
@@ -66,6 +73,16 @@ def from_list(
         for index, array in enumerate(arrays)
     ]
     return cls(_store.stack(arrays), lengths, **fields)
+
+
+def _refuse_bags(bags: Sequence[Any], name: str) -> None:
+    """Raise a BagError where a list holds whole containers of bags."""
+    if any(hasattr(bag, "offsets") and hasattr(bag, "lengths") for bag in bags):
+        raise BagError(
+            f"{name} is a {type(bags).__name__} that holds Bags. Unpack what "
+            "Bags.from_frame returns: bags, y = Bags.from_frame(...); join several "
+            "with Bags.concat."
+        )
 
 
 def _check_each(arrays: Sequence[Any], name: str) -> None:

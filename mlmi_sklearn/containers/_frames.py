@@ -66,8 +66,8 @@ def from_frame(
     Warns
     -----
     UserWarning
-        Without ``y``, if a column that would become a feature looks like the label: it
-        holds few values and never varies in a bag.
+        Without ``features``, if a column that becomes a feature looks like a label or a
+        patient: it holds few values and never varies in a bag.
 
     Examples
     --------
@@ -100,8 +100,9 @@ def from_frame(
         ),
         feature_names=names,
     )
+    if features is None:
+        _warn_of_labels(df, names, codes)
     if y is None:
-        _warn_of_labels(df, names if features is None else [], codes)
         return bags, None
     return bags, labels[0] if isinstance(y, str) else np.column_stack(labels)
 

@@ -27,6 +27,9 @@ _SLICE_FROM = 16
 
 def as_numpy(array: Any) -> Any:
     """Turn a torch tensor, frame or nested list into an array, leave sparse as is."""
+    if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
+        wide: Any = array.astype(np.result_type(array, np.float32))
+        return wide.filled(np.nan)
     if isinstance(array, np.ndarray | FileStore) or sparse.issparse(array):
         return array
     if hasattr(array, "detach") and hasattr(array, "cpu"):

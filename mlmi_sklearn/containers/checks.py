@@ -9,13 +9,12 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from mlmi_sklearn.containers._names import BAG_COLUMNS
 from mlmi_sklearn.containers._store import as_numeric, as_numpy, numbers_of
 from mlmi_sklearn.containers.bags import Bags
 from mlmi_sklearn.exceptions import BagError
 
 __all__ = ["check_bags"]
-
-_BAG_COLUMNS = {"bag", "bag_id", "bag_name", "slide", "slide_id"}
 
 _NUMERIC_KINDS = {"floating", "integer", "mixed-integer-float", "boolean", "empty"}
 
@@ -155,12 +154,12 @@ def _from_table(df: pd.DataFrame, name: str) -> Bags:
     """Read a column of bags, or numeric rows as bags of one; refuse long frames."""
     if isinstance(df.index, pd.MultiIndex):
         raise _long_frame(name, f"has a MultiIndex {list(df.index.names)}")
-    if str(df.index.name).lower() in _BAG_COLUMNS:
+    if str(df.index.name).lower() in BAG_COLUMNS:
         raise _long_frame(name, f"has the index {df.index.name!r}")
     if df.shape[1] == 1 and len(df) and _is_bag(df.iat[0, 0]):
         return Bags.from_list(df.iloc[:, 0], name=name)
     for position, column in enumerate(df.columns):
-        if str(column).lower() in _BAG_COLUMNS:
+        if str(column).lower() in BAG_COLUMNS:
             raise _long_frame(name, f"has a column {column!r}")
         kind = _kind(df.iloc[:, position])
         if kind not in _NUMERIC_KINDS:

@@ -54,6 +54,11 @@ def _check(labels: np.ndarray, values: np.ndarray, lengths: np.ndarray | None) -
 
 def _read(field: Any, name: str) -> tuple[np.ndarray, np.ndarray | None]:
     """Return a flat array, and the bag lengths if the input was ragged."""
+    if field is None:
+        raise ValueError(
+            f"{name} is None. Bags without labels of instances cannot be judged by "
+            "them: pass Bags(..., y_instances=...)."
+        )
     if isinstance(field, list | tuple) and len(field) and np.ndim(field[0]) > 0:
         parts = [np.asarray(part) for part in field]
         lengths = np.array([len(part) for part in parts], dtype=np.int64)

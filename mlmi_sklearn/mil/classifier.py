@@ -146,6 +146,8 @@ class MILClassifier(InstanceClasses, ClassifierOutputs, BagEstimator):
         "class_weight": CLASS_WEIGHT,
     }
 
+    _minus_one_marks: ClassVar[bool] = True
+
     def __init__(
         self,
         backbone: Any = "auto",
@@ -278,7 +280,8 @@ class MILClassifier(InstanceClasses, ClassifierOutputs, BagEstimator):
     # -- stages of the template --------------------------------------------------------
 
     def _read_targets(self, y: Any) -> Any:
-        return read_partly(super()._read_targets, y)
+        read = super()._read_targets
+        return read_partly(read, y, integers=self._minus_one_marks)
 
     def _encode(self, y: Any, weight: Array | None) -> Encoded:
         return encode_partly(super()._encode, y, weight)

@@ -115,13 +115,19 @@ def neighbours(bags: Bags) -> dict[str, Tensor]:
     Raises
     ------
     BagError
-        If the bags have no coordinates.
+        If the bags have no coordinates, or some are not finite.
     """
     coords = bags.coords
     if coords is None:
         raise BagError(
             "smoothness above 0 needs positions of the instances: pass Bags with "
             "coords=, or set smoothness=0."
+        )
+    if not np.isfinite(coords).all():
+        row = int(np.flatnonzero(~np.isfinite(coords).all(axis=1))[0])
+        raise BagError(
+            f"coords holds NaN or infinity, first for instance {row} of all; "
+            "smoothness above 0 needs every position."
         )
     found = np.empty((bags.n_instances, 1 + _N_NEIGHBOURS), dtype=np.int64)
     starts, ends = bags.offsets[:-1].tolist(), bags.offsets[1:].tolist()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -30,8 +31,8 @@ class MILOrdinalClassifier(MILClassifier):
     highest instance, :math:`y_i = \max_j y_{ij}`: the standard assumption of
     multiple-instance learning for more than two classes.
 
-    All else is as in :class:`MILClassifier`. Grades are ordered by value: encode names
-    as numbers first.
+    All else is as in :class:`MILClassifier`, but that -1 is a grade: NaN or None mark
+    unlabelled bags. Grades are ordered by value: encode names as numbers first.
 
     Parameters
     ----------
@@ -69,6 +70,8 @@ class MILOrdinalClassifier(MILClassifier):
     >>> model.score(bags, y) > 0.9
     True
     """
+
+    _minus_one_marks = False
 
     def decision_function(self, X: Any) -> Array:
         """Compute scores of grades.
@@ -123,6 +126,11 @@ class MILOrdinalClassifier(MILClassifier):
         return -np.diff(np.column_stack([bounds[0], above, bounds[1]]), axis=1)
 
     def _read_targets(self, y: Any) -> Any:
+        if getattr(getattr(y, "dtype", None), "ordered", False):
+            raise ValueError(
+                "y is an ordered Categorical, whose order would be lost. Pass its "
+                "codes, which follow it (y.cat.codes of a Series)."
+            )
         y = super()._read_targets(y)
         if getattr(y, "values", y).ndim == 2:
             raise ValueError(
@@ -134,6 +142,13 @@ class MILOrdinalClassifier(MILClassifier):
     def _encode_classes(
         self, classes: Array, codes: Array, weight: Array | None
     ) -> Encoded:
+        if classes.dtype.kind in "OSU":
+            warnings.warn(
+                f"Grades with names are ordered as text: {classes.tolist()}. If that "
+                "is not their order, pass numbers.",
+                UserWarning,
+                stacklevel=2,
+            )
         encoded = super()._encode_classes(classes, codes, weight)
         encoded.y = _above(encoded.y, len(classes))
         encoded.n_outputs = len(classes) - 1

@@ -48,7 +48,7 @@ class PartialTargets:
         return np.asarray(~self.missing.reshape(len(self), -1).all(axis=1))
 
 
-def unlabelled(y: Any) -> Array | None:
+def unlabelled(y: Any, *, integers: bool = True) -> Array | None:
     """Find the entries of a target that carry the marker.
 
     Parameters
@@ -56,6 +56,8 @@ def unlabelled(y: Any) -> Array | None:
     y : array-like
         Targets. In a column of integers -1 is the marker only beside two other values
         at least: -1 and 1 alone are two classes.
+    integers : bool, default=True
+        Whether integers have a marker at all.
 
     Returns
     -------
@@ -78,7 +80,7 @@ def unlabelled(y: Any) -> Array | None:
         missing = np.asarray(np.isnan(array))
     elif array.dtype.kind == "O":
         missing = np.asarray(pd.isna(array))
-    elif array.dtype.kind == "i":
+    elif array.dtype.kind == "i" and integers:
         missing = np.asarray(array == -1)
         if not missing.any() or len(np.unique(array[~missing])) < 2:
             return None
@@ -87,7 +89,9 @@ def unlabelled(y: Any) -> Array | None:
     return missing if bool(missing.any()) else None
 
 
-def read_partly(read: Callable[[Any], Array], y: Any) -> Array | PartialTargets:
+def read_partly(
+    read: Callable[[Any], Array], y: Any, *, integers: bool = True
+) -> Array | PartialTargets:
     """Validate targets, aside from those that are unknown.
 
     Parameters
@@ -96,6 +100,8 @@ def read_partly(read: Callable[[Any], Array], y: Any) -> Array | PartialTargets:
         Validates complete targets.
     y : array-like of shape (n,) or (n, n_outputs)
         Targets.
+    integers : bool, default=True
+        Whether -1 marks unlabelled bags.
 
     Returns
     -------
@@ -107,7 +113,7 @@ def read_partly(read: Callable[[Any], Array], y: Any) -> Array | PartialTargets:
     ValueError
         If nothing is known, or the known part is not valid.
     """
-    missing = unlabelled(y)
+    missing = unlabelled(y, integers=integers)
     if missing is None or missing.ndim not in (1, 2):
         return read(y)
     if missing.all():

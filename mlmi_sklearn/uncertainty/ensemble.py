@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from numbers import Integral
 from typing import Any, ClassVar
 
@@ -173,6 +174,7 @@ class DeepEnsembleClassifier(
         if sample_weight is not None:
             fit_params["sample_weight"] = sample_weight
         params = self._routed(fit_params)
+        self._warn_of_twins()
         rng = check_random_state(self.random_state)
         jobs = [self._job(rng, y, params) for _ in range(self.n_estimators)]
         members = Parallel(n_jobs=self.n_jobs)(
@@ -336,6 +338,19 @@ class DeepEnsembleClassifier(
             return fit_params
         routed: Bunch = process_routing(self, "fit", **fit_params)
         return dict(routed.estimator.fit)
+
+    def _warn_of_twins(self) -> None:
+        """Warn if nothing tells the members apart."""
+        names = self._inner().get_params()
+        seeded = any(n.rpartition("__")[2] == "random_state" for n in names)
+        if not seeded and not self.bootstrap and self.n_estimators > 1:
+            warnings.warn(
+                f"estimator={self._inner()!r} draws nothing at random, so all members "
+                "are equal and their disagreement is zero, whatever the doubt. Pass "
+                "bootstrap=True.",
+                UserWarning,
+                stacklevel=3,
+            )
 
     def _job(
         self, rng: np.random.RandomState, y: Any, params: dict[str, Any]
