@@ -23,7 +23,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import RepeatedStratifiedKFold
 from sklearn.preprocessing import StandardScaler
@@ -52,11 +51,9 @@ def load():
 
 def contenders():
     """Return the methods; a name with "weights" is judged by its attention."""
-    forest = RandomForestClassifier(200, min_samples_leaf=5, random_state=0)
     attention = MILClassifier(pooling="attention", random_state=0)
     return {
         "single-instance logistic": SingleInstanceClassifier(),
-        "single-instance random forest": SingleInstanceClassifier(forest),
         "MILClassifier, default": MILClassifier(random_state=0),
         "MILClassifier, attention": attention,
         "MILClassifier, attention weights": attention,
