@@ -171,6 +171,7 @@ class BagEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, InstanceOu
         y = encoded.y
         partly = bool(np.isnan(y).any() if y.dtype.kind == "f" else (y < 0).any())
         objective = self._objective()
+        net.has_auxiliary_loss_ = net.module_.has_auxiliary_loss
         net.has_weak_labels_ = (
             partly
             or objective.noise_rate > 0

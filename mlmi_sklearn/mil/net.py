@@ -37,9 +37,11 @@ class BagNet(LeanNet):
     ----------
     has_weak_labels_ : bool
         Whether batches need more than the loss of labelled bags; set before training.
+    has_auxiliary_loss_ : bool
+        Whether the pooling has a loss of its own; set before training.
     """
 
-    has_weak_labels_ = False
+    has_weak_labels_ = has_auxiliary_loss_ = False
 
     def __init__(
         self,
@@ -85,7 +87,7 @@ class BagNet(LeanNet):
             Scores of bags.
         """
         if not self.has_weak_labels_:
-            if not self.module_.has_auxiliary_loss:
+            if not self.has_auxiliary_loss_:
                 return super().batch_loss(batch)
             return self._with_auxiliary(batch)
         bags, targets = batch
