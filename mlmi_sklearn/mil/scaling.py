@@ -18,7 +18,7 @@ __all__ = ["calibrate", "scale_layer", "statistics"]
 Array = NDArray[Any]
 
 # Elements read at once.
-_CHUNK = 2**22
+_CHUNK = 2**19
 
 
 def calibrate(scale: InputScale, inputs: Bags, weight: Array | None) -> None:

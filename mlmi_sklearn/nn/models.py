@@ -13,6 +13,10 @@ from .segments import Segments
 __all__ = ["BagPredictor", "InputScale", "Predictor", "Ragged", "TrainingPass"]
 
 
+# Elements of input, 64 MB of float32, of which no copy is made where it can be helped.
+_LARGE = 2**24
+
+
 class Ragged(Protocol):
     """A batch of bags: all their instances, and where each bag begins."""
 
@@ -80,6 +84,11 @@ class InputScale(nn.Module):
         super().__init__()
         self.register_buffer("offset", torch.zeros(shape))
         self.register_buffer("factor", torch.ones(()))
+
+    @property
+    def parts(self) -> tuple[Tensor, Tensor]:
+        """Factor and offset."""
+        return self.factor, self.offset
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the inputs (N, ...) on the scale of the training data."""
@@ -293,7 +302,15 @@ class BagPredictor(nn.Module):
     def _features(self, bags: Ragged) -> Tensor:
         """Return features (N, D) of instances."""
         values = bags.values
+        if values.numel() >= _LARGE and self._folds_scale():
+            scale = (None, None) if self.scale is None else self.scale.parts
+            return self.backbone.forward_affine(values, *scale)  # type: ignore[operator]
         return self.backbone(values if self.scale is None else self.scale(values))
+
+    def _folds_scale(self) -> bool:
+        """Whether the backbone can do without a scaled copy of its input."""
+        able = hasattr(self.backbone, "forward_affine")
+        return able and len(self.backbone) > 0  # type: ignore[arg-type]
 
     def _score_instances(self, features: Tensor, segments: Segments) -> Tensor:
         if self.pools_scores:

@@ -89,8 +89,12 @@ class FeatureDropout(nn.modules.dropout._DropoutNd):
         """Return the features (B, D) that are left, scaled."""
         if not self.training or self.p == 0:
             return x
+        return x * self.factors(x)
+
+    def factors(self, x: Tensor) -> Tensor:
+        """Draw one factor (D,) for each feature of ``x``: 0, or ``1 / (1 - p)``."""
         keep = torch.rand(x.shape[1:], device=x.device) >= self.p
-        return x * (keep.to(x.dtype) / (1 - self.p))
+        return keep.to(x.dtype) / (1 - self.p)
 
 
 def dropout_layers(rate: float) -> list[nn.Module]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
 
 from .._checks import check_positive_int, check_sizes
 from ._layers import (
+    FeatureDropout,
     activation_layer,
     dropout_layers,
     input_dropout_layers,
@@ -72,6 +76,43 @@ class MLP(nn.Sequential):
             width = units
         super().__init__(*layers)
         self.out_features = width
+
+    def forward_affine(
+        self, x: Tensor, factor: Tensor | None, offset: Tensor | None
+    ) -> Tensor:
+        """Return the features of ``factor * x + offset`` without making that.
+
+        The map, and the dropout of input features, go into the weights of the first
+        layer instead, so that no copy of a large input is needed.
+
+        Parameters
+        ----------
+        x : Tensor of shape (B, n_features)
+            Inputs.
+        factor : Tensor of shape () or None
+            Common factor; None for 1.
+        offset : Tensor of shape (n_features,) or None
+            Offsets; None for 0.
+
+        Returns
+        -------
+        Tensor of shape (B, out_features)
+            The same as ``self(factor * x + offset)``, but for rounding.
+        """
+        layers: list[Any] = list(self)
+        drop = layers.pop(0) if isinstance(layers[0], FeatureDropout) else None
+        first = layers.pop(0)
+        weight, bias = first.weight, first.bias
+        if drop is not None and self.training:
+            weight = weight * drop.factors(x)
+        if offset is not None:
+            bias = torch.addmv(bias, weight, offset)
+        if factor is not None:
+            weight = weight * factor
+        out = functional.linear(x, weight, bias)
+        for layer in layers:
+            out = layer(out)
+        return out
 
 
 class Linear(nn.Sequential):
