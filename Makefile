@@ -13,7 +13,7 @@ help:
 	@echo "make test-all  the tests and the slow science"
 	@echo "make lint      ruff, mypy, import-linter, codespell"
 	@echo "make bench     side by side with peers; tables in benchmarks/results/"
-	@echo "make bench-science  accuracy on the sets in ../shared/data, and memory (an hour)"
+	@echo "make bench-science  accuracy on the classic sets and nuclei, and memory (an hour)"
 
 $(VENV)/base.stamp: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12 ...")'
