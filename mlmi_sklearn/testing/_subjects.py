@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,25 +67,25 @@ class ModuleSubject(Subject):
         )
         return module.eval().to(dtype)
 
+    @abstractmethod
     def make(self, seed: int) -> Any:
         """Call the factory."""
-        raise NotImplementedError
 
+    @abstractmethod
     def inputs(self, dtype: torch.dtype = torch.float32) -> Tensor:
         """Return one batch."""
-        raise NotImplementedError
 
+    @abstractmethod
     def run(self, module: Any, inputs: Tensor) -> dict[str, Tensor]:
         """Call the module and name its outputs."""
-        raise NotImplementedError
 
     def keywords(self, inputs: Tensor) -> tuple[Any, ...]:
         """Return the positional arguments that stand for a batch."""
         return (inputs,)
 
+    @abstractmethod
     def named(self, output: Any) -> dict[str, Tensor]:
         """Name what the module returned."""
-        raise NotImplementedError
 
 
 class BackboneSubject(ModuleSubject):

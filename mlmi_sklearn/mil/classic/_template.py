@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any, Self
 
 from numpy.typing import NDArray
@@ -130,11 +131,11 @@ class BagFeatures(TransformerMixin, BaseEstimator):
         bags = read_vectors(self, X, reset=False)
         return self._encode(bags)
 
-    def _learn(self, bags: Bags) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _learn(self, bags: Bags) -> None: ...
 
-    def _encode(self, bags: Bags) -> NDArray[Any]:
-        raise NotImplementedError
+    @abstractmethod
+    def _encode(self, bags: Bags) -> NDArray[Any]: ...
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

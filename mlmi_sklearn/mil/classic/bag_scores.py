@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -53,11 +54,11 @@ class BagScoreClassifier(BagOutputs, BaseEstimator):
 
     # -- what subclasses do -----------------------------------------------------------
 
-    def _default_estimator(self) -> Any:
-        raise NotImplementedError
+    @abstractmethod
+    def _default_estimator(self) -> Any: ...
 
-    def _fit_scorer(self, data: LabelledBags, n_classes: int) -> Any:
-        raise NotImplementedError
+    @abstractmethod
+    def _fit_scorer(self, data: LabelledBags, n_classes: int) -> Any: ...
 
     def _publish(self, scorer: Any, bags: Bags, codes: Array) -> None:
         """Set further fitted attributes; `codes` are -1 for bags of weight zero."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from numbers import Integral
 from typing import Any, ClassVar
 
@@ -73,15 +74,15 @@ class _Codebook(ClassNamePrefixFeaturesOutMixin, BagFeatures):
             out[chosen] = normalize(roots, copy=False)
         return out
 
-    def _learn_codebook(self, values: Any, random: Any) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _learn_codebook(self, values: Any, random: Any) -> None: ...
 
-    def _encode_block(self, values: Any, lengths: Array) -> Array:
-        raise NotImplementedError
+    @abstractmethod
+    def _encode_block(self, values: Any, lengths: Array) -> Array: ...
 
     @property
-    def _n_features_out(self) -> int:
-        raise NotImplementedError
+    @abstractmethod
+    def _n_features_out(self) -> int: ...
 
 
 def _varies(values: Any) -> bool:

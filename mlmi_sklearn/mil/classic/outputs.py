@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from abc import abstractmethod
 from typing import Any
 
 import numpy as np
@@ -34,11 +35,11 @@ class BagOutputs(ClassifierMixin):
     _saw_bags: bool
     _scorer: Any
 
-    def _rule(self) -> BagRule:
-        raise NotImplementedError
+    @abstractmethod
+    def _rule(self) -> BagRule: ...
 
-    def _raw_scores(self, scorer: Any, values: Any) -> Array:
-        raise NotImplementedError
+    @abstractmethod
+    def _raw_scores(self, scorer: Any, values: Any) -> Array: ...
 
     def decision_function(self, X: Any) -> Array:
         """Compute scores of bags.
