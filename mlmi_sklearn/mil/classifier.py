@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval
 
 from ..base import CLASS_WEIGHT, ClassifierOutputs, with_training_parameters
+from ..base.partial import encode_partly, read_partly
 from ..base.targets import Encoded
 from .base import BAG_CONSTRAINTS, BATCH_SIZE, BagEstimator
 from .docs import with_bag_parameters
 from .fields import LabelledInstances, encode_classes
 from .instances import InstanceClasses
 from .objective import BagObjective
-from .partial import encode_partly, read_partly
 
 __all__ = ["MILClassifier"]
 

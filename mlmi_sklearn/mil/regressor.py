@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base import RegressorOutputs, with_training_parameters
+from ..base.partial import encode_partly, read_partly
 from ..base.targets import Encoded
 from .base import BATCH_SIZE, BagEstimator
 from .docs import with_bag_parameters
 from .fields import LabelledInstances
 from .instances import split
-from .partial import encode_partly, read_partly
 
 __all__ = ["MILRegressor"]
 

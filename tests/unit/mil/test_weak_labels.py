@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlmi_sklearn import Bags, MILClassifier, MILOrdinalClassifier, MILRegressor
+from mlmi_sklearn.containers.unlabelled import unlabelled
 from mlmi_sklearn.exceptions import BagError
 from mlmi_sklearn.mil.fields import encode_classes, neighbours
 from mlmi_sklearn.mil.objective import (
@@ -16,7 +17,6 @@ from mlmi_sklearn.mil.objective import (
     prediction_entropy,
     smallest,
 )
-from mlmi_sklearn.mil.partial import unlabelled
 from mlmi_sklearn.nn.losses import CrossEntropy
 from mlmi_sklearn.nn.segments import Segments
 

@@ -1,8 +1,4 @@
-"""Targets of which a part is unknown.
-
-The marker is scikit-learn's where it has one: -1 for integers (as in
-:mod:`sklearn.semi_supervised`), NaN for floats, None for objects.
-"""
+"""Targets of which a part is unknown; see :mod:`~mlmi_sklearn.containers.unlabelled`."""
 
 from __future__ import annotations
 
@@ -11,12 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from ..base.targets import Encoded
+from ..containers.unlabelled import unlabelled
+from .targets import Encoded
 
-__all__ = ["PartialTargets", "encode_partly", "read_partly", "unlabelled"]
+__all__ = ["PartialTargets", "encode_partly", "read_partly"]
 
 Array = NDArray[Any]
 
@@ -48,47 +44,6 @@ class PartialTargets:
         return np.asarray(~self.missing.reshape(len(self), -1).all(axis=1))
 
 
-def unlabelled(y: Any, *, integers: bool = True) -> Array | None:
-    """Find the entries of a target that carry the marker.
-
-    Parameters
-    ----------
-    y : array-like
-        Targets. In a column of integers -1 is the marker only beside two other values
-        at least: -1 and 1 alone are two classes.
-    integers : bool, default=True
-        Whether integers have a marker at all.
-
-    Returns
-    -------
-    ndarray of bool or None
-        None if everything is known.
-
-    Examples
-    --------
-    >>> unlabelled([0, 1, -1])
-    array([False, False,  True])
-    >>> unlabelled([1, -1, -1]) is None
-    True
-    """
-    missing: Array
-    try:
-        array = np.asarray(y)
-    except (TypeError, ValueError):  # left to the usual validation
-        return None
-    if array.dtype.kind == "f":
-        missing = np.asarray(np.isnan(array))
-    elif array.dtype.kind == "O":
-        missing = np.asarray(pd.isna(array))
-    elif array.dtype.kind == "i" and integers:
-        missing = np.asarray(array == -1)
-        if not missing.any() or len(np.unique(array[~missing])) < 2:
-            return None
-    else:
-        return None
-    return missing if bool(missing.any()) else None
-
-
 def read_partly(
     read: Callable[[Any], Array], y: Any, *, integers: bool = True
 ) -> Array | PartialTargets:
@@ -101,7 +56,7 @@ def read_partly(
     y : array-like of shape (n,) or (n, n_outputs)
         Targets.
     integers : bool, default=True
-        Whether -1 marks unlabelled bags.
+        Whether -1 marks what is unlabelled.
 
     Returns
     -------
@@ -118,8 +73,8 @@ def read_partly(
         return read(y)
     if missing.all():
         raise ValueError(
-            "y holds no label: every entry is the marker for unlabelled bags (-1 for "
-            "integers, NaN for floats, None for objects). Label some bags of each "
+            "y holds no label: every entry is the marker for no label (-1 for "
+            "integers, NaN for floats, None for objects). Label some rows of each "
             "class."
         )
     array = np.asarray(y)
