@@ -72,7 +72,7 @@ _HOME = {
 _MODULES = {"base", "components", "containers", "datasets", "exceptions", "metrics"}
 _MODULES |= {"inspection", "preprocessing"}
 _MODULES |= {"mil", "nn", "specs", "supervised", "testing", "training", "uncertainty"}
-_SPEC_SUFFIXES = ("Backbone", "Loss", "Pooling")
+_SPEC_SUFFIXES = ("Backbone", "Loss", "Pooling", "Divergence")
 
 __all__ = sorted([*_HOME, "__version__"])
 

@@ -367,7 +367,7 @@ def _restore(kind: str, name: str, params: dict[str, Any]) -> ComponentSpec:
 @lru_cache(maxsize=1)
 def _builtin_specs() -> dict[str, tuple[str, str]]:
     """Class name -> (kind, name) of the built-in components that have specs."""
-    kinds = ("backbone", "loss", "pooling")
+    kinds = ("backbone", "loss", "pooling", "divergence")
     return {
         _class_name(c): (c.kind, c.name)
         for kind in kinds

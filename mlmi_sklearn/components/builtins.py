@@ -79,6 +79,10 @@ _WITHOUT_WEIGHTS = frozenset(
     | {"threshold", "count"}
 )
 
+_DIVERGENCES = {
+    "dann": ("DANNDivergence", True, "Loss of a discriminator of domains."),
+}
+
 _ESTIMATORS = {
     "DeepEnsembleClassifier": (
         "mlmi_sklearn.uncertainty",
@@ -194,6 +198,19 @@ def mlmi_register_poolings(register: Register) -> None:
                 "monotone": name in _MONOTONE,
                 "learnable": name not in _WITHOUT_WEIGHTS,
             },
+            example={"in_features": 8},
+        )
+
+
+@hookimpl
+def mlmi_register_divergences(register: Register) -> None:
+    """Register the divergences of domain adaptation."""
+    for name, (attribute, adversarial, summary) in _DIVERGENCES.items():
+        register(
+            name,
+            f"{_NN}.divergences:{attribute}",
+            summary=summary,
+            tags={"adversarial": adversarial},
             example={"in_features": 8},
         )
 

@@ -9,6 +9,7 @@ from typing import Any
 from ..components.naming import did_you_mean
 
 __all__ = [
+    "check_at_least",
     "check_choice",
     "check_interval",
     "check_positive_int",
@@ -18,8 +19,13 @@ __all__ = [
 
 def check_positive_int(value: Any, name: str) -> int:
     """Return `value` as int if it is an integer of at least 1."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
-        raise ValueError(f"{name} must be an integer of at least 1, got {value!r}.")
+    return check_at_least(value, name, 1)
+
+
+def check_at_least(value: Any, name: str, low: int) -> int:
+    """Return `value` as int if it is an integer of at least `low`."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < low:
+        raise ValueError(f"{name} must be an integer of at least {low}, got {value!r}.")
     return int(value)
 
 

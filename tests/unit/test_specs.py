@@ -31,7 +31,7 @@ from mlmi_sklearn.exceptions import ComponentNotFoundError, PluginError
 from mlmi_sklearn.nn.backbones import MLP
 from mlmi_sklearn.specs import ComponentSpec, as_spec, make_spec, spec_class
 
-KINDS = ("backbone", "loss", "pooling")
+KINDS = ("backbone", "loss", "pooling", "divergence")
 NAMES = [(k, c.name) for k in KINDS for c in list_components(k, builtin=True)]
 
 
