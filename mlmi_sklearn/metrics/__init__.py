@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mlmi_sklearn.metrics._instance_outputs import instance_outputs
 from mlmi_sklearn.metrics.calibration import expected_calibration_error
+from mlmi_sklearn.metrics.domain_scorers import reverse_validation_score
 from mlmi_sklearn.metrics.localisation import (
     hit_rate_at_k,
     instance_average_precision,
@@ -28,4 +29,5 @@ __all__ = [
     "instance_roc_auc_scorer",
     "make_instance_scorer",
     "predictive_uncertainty",
+    "reverse_validation_score",
 ]
