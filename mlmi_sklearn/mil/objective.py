@@ -21,9 +21,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from ..nn.functional import prediction_entropy
 from ..nn.segments import Segments
 
 __all__ = ["NEIGHBOURS", "Y_INSTANCES", "BagObjective", "partial_losses"]
@@ -178,15 +178,3 @@ def smallest(losses: Tensor, known: Tensor, rate: float) -> Tensor:
     ranked = losses.masked_fill(~known, -torch.inf)
     factors[ranked.topk(dropped).indices] = 0.0
     return factors * (n / (n - dropped))
-
-
-def prediction_entropy(raw: Tensor, link: str) -> Tensor:
-    """Return the entropy (n,) of predicted classes; the mean over labels.
-
-    Grandvalet and Bengio, *Semi-supervised learning by entropy minimization*, 2004.
-    """
-    if link == "softmax" and raw.shape[1] > 1:
-        log_p = F.log_softmax(raw, dim=1)
-        return -(log_p.exp() * log_p).sum(1)
-    p = torch.sigmoid(raw)
-    return F.binary_cross_entropy_with_logits(raw, p, reduction="none").mean(1)

@@ -14,9 +14,9 @@ from mlmi_sklearn.mil.objective import (
     NEIGHBOURS,
     neighbour_rows,
     partial_losses,
-    prediction_entropy,
     smallest,
 )
+from mlmi_sklearn.nn.functional import prediction_entropy
 from mlmi_sklearn.nn.losses import CrossEntropy
 from mlmi_sklearn.nn.segments import Segments
 
