@@ -149,9 +149,11 @@ def train_plain(
             zs, zt = net.encoder(xs[rows]), net.encoder(xt[next(stream)])
             loss = functional.cross_entropy(net.head(zs), y[rows])
             if lambda_:
-                logits = net.critic(_Reverse.apply(torch.cat([zs, zt]), weight))[:, 0]
-                truth = torch.cat([torch.zeros(len(zs)), torch.ones(len(zt))])
-                loss = loss + functional.binary_cross_entropy_with_logits(logits, truth)
+                logits = net.critic(_Reverse.apply(torch.cat([zs, zt]), weight))
+                as_source, as_target = logits.split([len(zs), len(zt)])
+                # Cross-entropy of either domain on its own, added up as in the paper.
+                loss = loss + functional.softplus(as_source).mean()
+                loss = loss + functional.softplus(-as_target).mean()
             loss.backward()
             optimizer.step()
     return net

@@ -32,7 +32,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.svm import LinearSVC
 
 from mlmi_sklearn import DANNClassifier
-from mlmi_sklearn.metrics import reverse_validation_scorer
+from mlmi_sklearn.metrics import reverse_validation_score
 
 KINDS = ("books", "dvd", "electronics", "kitchen")
 GRID = (0, 0.03, 0.1, 0.3, 1)
@@ -73,14 +73,15 @@ def net(seed, lambda_):
 
 
 def search(X, y, domain, seed):
-    """Return the model that reverse validation likes best, and all scores."""
-    scorer = reverse_validation_scorer
-    scores, models = [], []
-    for lambda_ in GRID:
-        models.append(net(seed, lambda_).fit(X, y, sample_domain=domain))
-        scores.append(float(scorer(models[-1], X, y, sample_domain=domain)))
-    best = int(np.argmax(scores))  # the first, so the smallest lambda of equals
-    return models[best], models[0], GRID[best], scores
+    """Return the net of the best lambda, the source-only one, lambda and all scores."""
+    scores = [
+        reverse_validation_score(net(seed, lambda_), X, y, domain, random_state=seed)
+        for lambda_ in GRID
+    ]
+    best = GRID[int(np.argmax(scores))]  # the first, so the smallest of equals
+    alone = net(seed, 0).fit(X, y, sample_domain=domain)
+    chosen = alone if best == 0 else net(seed, best).fit(X, y, sample_domain=domain)
+    return chosen, alone, best, scores
 
 
 def svm(X, y):
