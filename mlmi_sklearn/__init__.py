@@ -70,7 +70,7 @@ _HOME = {
     "show_versions": "_versions",
 }
 _MODULES = {"base", "components", "containers", "datasets", "exceptions", "metrics"}
-_MODULES |= {"inspection", "preprocessing"}
+_MODULES |= {"inspection", "model_selection", "preprocessing"}
 _MODULES |= {"mil", "nn", "specs", "supervised", "testing", "training", "uncertainty"}
 _SPEC_SUFFIXES = ("Backbone", "Loss", "Pooling", "Divergence")
 
