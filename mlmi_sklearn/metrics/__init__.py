@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from mlmi_sklearn.metrics._instance_outputs import instance_outputs
 from mlmi_sklearn.metrics.calibration import expected_calibration_error
+from mlmi_sklearn.metrics.domain_discrepancy import (
+    coral_distance,
+    mmd,
+    sliced_wasserstein,
+)
+from mlmi_sklearn.metrics.domain_distance import h_divergence, proxy_a_distance
 from mlmi_sklearn.metrics.domain_scorers import reverse_validation_score
 from mlmi_sklearn.metrics.localisation import (
     hit_rate_at_k,
@@ -19,7 +25,9 @@ from mlmi_sklearn.metrics.scorers import (
 from mlmi_sklearn.metrics.uncertainty import predictive_uncertainty
 
 __all__ = [
+    "coral_distance",
     "expected_calibration_error",
+    "h_divergence",
     "hit_rate_at_k",
     "hit_rate_scorer",
     "instance_average_precision",
@@ -28,6 +36,9 @@ __all__ = [
     "instance_roc_auc",
     "instance_roc_auc_scorer",
     "make_instance_scorer",
+    "mmd",
     "predictive_uncertainty",
+    "proxy_a_distance",
     "reverse_validation_score",
+    "sliced_wasserstein",
 ]
