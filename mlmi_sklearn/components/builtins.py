@@ -81,6 +81,11 @@ _WITHOUT_WEIGHTS = frozenset(
 
 _DIVERGENCES = {
     "dann": ("DANNDivergence", True, "Loss of a discriminator of domains."),
+    "cdan": ("CDANDivergence", True, "Discriminator that sees predictions, too."),
+    "mmd": ("MMDDivergence", False, "Maximum mean discrepancy, Gaussian kernels."),
+    "coral": ("CORALDivergence", False, "Distance of covariances."),
+    "wasserstein": ("WassersteinDivergence", True, "Critic with slopes of one."),
+    "mdd": ("MDDDivergence", True, "Second classifier that differs on the target."),
 }
 
 _ESTIMATORS = {
@@ -88,6 +93,21 @@ _ESTIMATORS = {
         "mlmi_sklearn.uncertainty",
         {"family": "supervised", "type": "classifier"},
         "Mean of several nets, which tells how unsure they are.",
+    ),
+    "DANNClassifier": (
+        "mlmi_sklearn.domain_adaptation.classifier",
+        {"family": "domain_adaptation", "type": "classifier"},
+        "Classifier for a domain without labels.",
+    ),
+    "DANNRegressor": (
+        "mlmi_sklearn.domain_adaptation.regressor",
+        {"family": "domain_adaptation", "type": "regressor"},
+        "Regressor for a domain without targets.",
+    ),
+    "MMEClassifier": (
+        "mlmi_sklearn.domain_adaptation.minimax_entropy",
+        {"family": "domain_adaptation", "type": "classifier"},
+        "Classifier for a domain with few labels.",
     ),
     "NetClassifier": (
         "mlmi_sklearn.supervised",
@@ -158,6 +178,16 @@ _ESTIMATORS = {
         "mlmi_sklearn.mil.classic.kernels",
         {"family": "mil", "type": "transformer"},
         "Bags to kernels with the training bags.",
+    ),
+    "ImportanceWeightedClassifier": (
+        "mlmi_sklearn.domain_adaptation.reweighting",
+        {"family": "domain_adaptation", "type": "classifier"},
+        "Any classifier, trained on source rows weighted as the target has them.",
+    ),
+    "MSDATransformer": (
+        "mlmi_sklearn.domain_adaptation.msda",
+        {"family": "domain_adaptation", "type": "transformer"},
+        "Stacked denoisers that have seen every corruption.",
     ),
 }
 

@@ -88,7 +88,7 @@ class CosineHead(nn.Module):
         Tensor of shape (B, n_outputs)
             Scores.
         """
-        weight = self.weight
+        weight: Tensor = self.weight
         if self.n_outputs == 1:
             weight = weight[1:] - weight[:1]
         return F.linear(_unit(features), weight) / self.temperature

@@ -9,6 +9,18 @@ reversed gradient. What else a divergence can take, such as weights of rows, is 
 
 from __future__ import annotations
 
+from .cdan import CDANDivergence
+from .coral import CORALDivergence
 from .dann import DANNDivergence
+from .mdd import MDDDivergence
+from .mmd import MMDDivergence
+from .wasserstein import WassersteinDivergence
 
-__all__ = ["DANNDivergence"]
+__all__ = [
+    "CDANDivergence",
+    "CORALDivergence",
+    "DANNDivergence",
+    "MDDDivergence",
+    "MMDDivergence",
+    "WassersteinDivergence",
+]

@@ -10,7 +10,8 @@ Named in ``uses``  Keyword of the call                       Further keyword of 
                                                              factory
 =================  ========================================  ==========================
 "weights"          ``weights=(ws (n,), wt (m,))``, either
-                   may be None; not negative
+                   may be None; not negative, only
+                   ratios within a sample count
 "probabilities"    ``probabilities=(ps (n, C), pt (m, C))``  ``n_classes=C``
                    of classes, without gradient
 "domains"          ``domains=(ds (n,), dt (m,))``, int64,    ``n_domains=k + t``
@@ -59,9 +60,9 @@ class Divergence(Protocol):
         Parameters
         ----------
         zs : Tensor of shape (n, D)
-            Features of source rows.
+            Features of source rows, one at least.
         zt : Tensor of shape (m, D)
-            Features of target rows.
+            Features of target rows, one at least.
         **keywords
             Those named in `uses`.
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +13,11 @@ from .._checks import check_positive_int, check_sizes
 from ..backbones._layers import activation_layer
 from .contract import Sides
 
-__all__ = ["Critic", "TwoSamples", "weighted_mean"]
+__all__ = ["Critic", "TwoSamples", "full_precision", "weighted_mean"]
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+_HALF = frozenset({torch.float16, torch.bfloat16})
 
 # Sizes of batches that are remembered; an epoch has two or three.
 _KEPT = 64
@@ -119,6 +125,35 @@ class TwoSamples:
                     self._made.clear()
                 self._made[key] = found
         return found
+
+
+def full_precision(method: Method) -> Method:
+    """Make a method of a divergence leave autocast, and widen features of half width.
+
+    Differences of means and of kernels are small against what they are made of, and
+    half precision would round them away.
+
+    Parameters
+    ----------
+    method : callable
+        ``(self, zs, zt, **keywords)``.
+
+    Returns
+    -------
+    callable
+        The same, computed in single precision at least.
+    """
+
+    @wraps(method)
+    def call(self: Any, zs: Tensor, zt: Tensor, **keywords: Any) -> Any:
+        device = zs.device.type
+        if zs.dtype in _HALF or torch.is_autocast_enabled(device):
+            with torch.autocast(device, enabled=False):
+                wide = (z.float() if z.dtype in _HALF else z for z in (zs, zt))
+                return method(self, *wide, **keywords)
+        return method(self, zs, zt, **keywords)
+
+    return cast(Method, call)
 
 
 def weighted_mean(values: Tensor, weight: Tensor | None) -> Tensor:

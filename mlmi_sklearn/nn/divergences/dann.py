@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from .._checks import check_at_least
 from .contract import Sides
-from .critics import Critic, TwoSamples
+from .critics import Critic, TwoSamples, full_precision
+from .discriminator import Discriminator, Judgement
 
 __all__ = ["DANNDivergence"]
 
 
-class DANNDivergence(nn.Module):
+class DANNDivergence(Discriminator):
     r"""Loss of a discriminator, as in domain-adversarial training.
 
     With :math:`D(z)` the probability that a row is of the target,
@@ -63,14 +64,12 @@ class DANNDivergence(nn.Module):
 
     Examples
     --------
-    >>> _ = torch.manual_seed(0)
     >>> divergence = DANNDivergence(8, hidden=(16,))
     >>> zs, zt = torch.randn(50, 8), torch.randn(30, 8)
     >>> divergence(zs, zt).shape, divergence.domain_accuracy(zs, zt).shape
     (torch.Size([]), torch.Size([]))
     """
 
-    adversarial = True
     uses = frozenset({"weights", "domains"})
 
     def __init__(
@@ -87,6 +86,7 @@ class DANNDivergence(nn.Module):
         self.critic = Critic(in_features, layers, outputs)
         self._rows = TwoSamples()
 
+    @full_precision
     def forward(
         self,
         zs: Tensor,
@@ -111,98 +111,24 @@ class DANNDivergence(nn.Module):
         Tensor of shape ()
             Loss, not negative.
         """
-        logits = self.critic(torch.cat([zs, zt]))
-        return self._loss(logits, zs, zt, weights, domains)
+        return self._loss(self._judge(zs, zt, weights=weights, domains=domains))
 
-    def domain_accuracy(
+    def _judge(
         self,
         zs: Tensor,
         zt: Tensor,
         *,
         weights: Sides | None = None,
         domains: tuple[Tensor, Tensor] | None = None,
-    ) -> Tensor:
-        """Return how well source and target are told apart.
-
-        Parameters
-        ----------
-        zs, zt, weights, domains
-            As for the loss.
-
-        Returns
-        -------
-        Tensor of shape ()
-            Balanced accuracy, 0 to 1; about 0.5 for domains that look alike.
-        """
-        with torch.no_grad():
-            logits = self.critic(torch.cat([zs, zt]))
-            return self._accuracy(logits, zs, zt, weights, domains)
-
-    def loss_and_accuracy(
-        self,
-        zs: Tensor,
-        zt: Tensor,
-        *,
-        weights: Sides | None = None,
-        domains: tuple[Tensor, Tensor] | None = None,
-    ) -> tuple[Tensor, Tensor]:
-        """Return the loss and the balanced accuracy from one pass.
-
-        Parameters
-        ----------
-        zs, zt, weights, domains
-            As for the loss.
-
-        Returns
-        -------
-        loss, accuracy : Tensor of shape ()
-            The accuracy has no gradient.
-        """
+        **_: Any,
+    ) -> Judgement:
         logits = self.critic(torch.cat([zs, zt]))
-        return (
-            self._loss(logits, zs, zt, weights, domains),
-            self._accuracy(logits.detach(), zs, zt, weights, domains),
-        )
-
-    def _loss(
-        self,
-        logits: Tensor,
-        zs: Tensor,
-        zt: Tensor,
-        weights: Sides | None,
-        domains: tuple[Tensor, Tensor] | None,
-    ) -> Tensor:
-        shares = self._rows.shares(zs, zt, weights)
-        if self.n_domains > 2:
-            codes = self._codes(zs, zt, domains)
-            return F.cross_entropy(logits, codes, reduction="none").dot(shares)
         labels = self._rows.labels(zs, zt)
-        return F.binary_cross_entropy_with_logits(
-            logits.squeeze(1), labels, shares, reduction="sum"
-        )
-
-    def _accuracy(
-        self,
-        logits: Tensor,
-        zs: Tensor,
-        zt: Tensor,
-        weights: Sides | None,
-        domains: tuple[Tensor, Tensor] | None,
-    ) -> Tensor:
-        if self.n_domains > 2:
-            # Sources come first, so no target has a code below the batch's least.
-            first = self._codes(zs, zt, domains)[len(zs) :].amin()
-            is_target = torch.arange(self.n_domains, device=logits.device) >= first
-            found = (logits.softmax(1) * is_target).sum(1) > 0.5
+        shares = self._rows.shares(zs, zt, weights)
+        if self.n_domains == 2:
+            return Judgement(logits.squeeze(1), labels, shares)
+        if domains is None:
+            codes = labels.long() * (self.n_domains - 1)
         else:
-            found = logits.squeeze(1) > 0
-        right = found == self._rows.labels(zs, zt).bool()
-        return 0.5 * self._rows.shares(zs, zt, weights).dot(right.to(zs.dtype))
-
-    def _codes(
-        self, zs: Tensor, zt: Tensor, domains: tuple[Tensor, Tensor] | None
-    ) -> Tensor:
-        """Return the domain of each row, int64 (n + m,)."""
-        if domains is not None:
-            return torch.cat(domains)
-        return self._rows.labels(zs, zt).long() * (self.n_domains - 1)
+            codes = torch.cat(domains)
+        return Judgement(logits, labels, shares, codes)
