@@ -10,7 +10,23 @@ from mlmi_sklearn.metrics.domain_discrepancy import (
     sliced_wasserstein,
 )
 from mlmi_sklearn.metrics.domain_distance import h_divergence, proxy_a_distance
-from mlmi_sklearn.metrics.domain_scorers import reverse_validation_score
+from mlmi_sklearn.metrics.domain_scorers import (
+    DomainScorer,
+    TargetScorer,
+    bnm_scorer,
+    dev_scorer,
+    entropy_scorer,
+    im_scorer,
+    importance_weighted_scorer,
+    make_domain_scorer,
+    mixval_scorer,
+    pad_scorer,
+    reverse_validation_score,
+    reverse_validation_scorer,
+    snd_scorer,
+    source_scorer,
+    target_scorer,
+)
 from mlmi_sklearn.metrics.localisation import (
     hit_rate_at_k,
     instance_average_precision,
@@ -25,20 +41,34 @@ from mlmi_sklearn.metrics.scorers import (
 from mlmi_sklearn.metrics.uncertainty import predictive_uncertainty
 
 __all__ = [
+    "DomainScorer",
+    "TargetScorer",
+    "bnm_scorer",
     "coral_distance",
+    "dev_scorer",
+    "entropy_scorer",
     "expected_calibration_error",
     "h_divergence",
     "hit_rate_at_k",
     "hit_rate_scorer",
+    "im_scorer",
+    "importance_weighted_scorer",
     "instance_average_precision",
     "instance_average_precision_scorer",
     "instance_outputs",
     "instance_roc_auc",
     "instance_roc_auc_scorer",
+    "make_domain_scorer",
     "make_instance_scorer",
+    "mixval_scorer",
     "mmd",
+    "pad_scorer",
     "predictive_uncertainty",
     "proxy_a_distance",
     "reverse_validation_score",
+    "reverse_validation_scorer",
     "sliced_wasserstein",
+    "snd_scorer",
+    "source_scorer",
+    "target_scorer",
 ]

@@ -69,7 +69,12 @@ class DomainRows:
 
 
 def domain_rows(
-    X: Any, y: Any, sample_domain: Any, estimator: Any = None
+    X: Any,
+    y: Any,
+    sample_domain: Any,
+    estimator: Any = None,
+    *,
+    target_domains: Any = None,
 ) -> DomainRows:
     """Split rows by domain.
 
@@ -83,7 +88,9 @@ def domain_rows(
     sample_domain : array-like of shape (n,), int, str or None
         One id a row; see :func:`domain_ids`.
     estimator : estimator, default=None
-        Asked for its classes and its ``target_domains``.
+        Asked for its classes and, with None below, for its ``target_domains``.
+    target_domains : list or None, default=None
+        Ids of the target where they are names.
 
     Returns
     -------
@@ -109,7 +116,8 @@ def domain_rows(
     if sample_domain is None:
         ids = _ids_of_markers(y, n_rows, estimator)
     else:
-        ids = domain_ids(sample_domain, n_rows, _target_domains(estimator))
+        named = target_domains or _target_domains(estimator)
+        ids = domain_ids(sample_domain, n_rows, named)
     source = np.flatnonzero(ids >= 0)
     labelled, labels = source, None
     if y is not None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import is_classifier, is_regressor
+from sklearn.base import is_regressor
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.model_selection import train_test_split
 from sklearn.utils import _safe_indexing, check_random_state
@@ -20,7 +20,7 @@ from mlmi_sklearn.metrics.domain_scorers._domains import (
 )
 from mlmi_sklearn.metrics.domain_scorers._fitting import fit_clone, with_marker
 
-__all__ = ["reverse_validation_score", "way_back"]
+__all__ = ["reverse_agreement", "reverse_validation_score", "way_back"]
 
 
 def reverse_validation_score(
@@ -108,8 +108,7 @@ def reverse_validation_score(
     y_there = plain_labels(_safe_indexing(y, there))
     forward = fit_clone(estimator, rows.take(there), y_there, rows.ids[there])
     predict = way_back(estimator, forward, rows, known, target)
-    X_held, y_held = rows.take(held), rows.labels_of(held)
-    return float(_metric(estimator)(y_held, predict(X_held)))
+    return reverse_agreement(estimator, predict, rows, held)
 
 
 def way_back(
@@ -138,7 +137,7 @@ def way_back(
         Predicts rows of the source.
     """
     told = plain_labels(forward.predict(rows.take(target)))
-    if is_classifier(estimator) and len(np.unique(told)) == 1:
+    if not is_regressor(estimator) and len(np.unique(told)) == 1:
         # No classifier can be fitted to one class, and none is needed.
         return lambda X: np.full(_num_samples(X), told[0])
     there = np.concatenate([source, target])
@@ -148,9 +147,15 @@ def way_back(
     return lambda X: plain_labels(back.predict(X))
 
 
-def _metric(estimator: Any) -> Callable[..., float]:
-    """Return what compares true and predicted labels."""
-    return r2_score if is_regressor(estimator) else accuracy_score
+def reverse_agreement(
+    estimator: Any,
+    predict: Callable[[Any], NDArray[Any]],
+    rows: DomainRows,
+    held: NDArray[np.intp],
+) -> float:
+    """Return accuracy or R2 of the way back on labelled source rows."""
+    metric = r2_score if is_regressor(estimator) else accuracy_score
+    return float(metric(rows.labels_of(held), predict(rows.take(held))))
 
 
 def _check_enough(rows: DomainRows) -> None:
