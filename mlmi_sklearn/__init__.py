@@ -23,6 +23,15 @@ if TYPE_CHECKING:
     from .components import register_component as register_component
     from .containers import Bags as Bags
     from .containers import check_bags as check_bags
+    from .domain_adaptation import DANNClassifier as DANNClassifier
+    from .domain_adaptation import DANNRegressor as DANNRegressor
+    from .domain_adaptation import (
+        ImportanceWeightedClassifier as ImportanceWeightedClassifier,
+    )
+    from .domain_adaptation import MMEClassifier as MMEClassifier
+    from .domain_adaptation import MSDATransformer as MSDATransformer
+    from .domain_adaptation import pack_domains as pack_domains
+    from .domain_adaptation import unpack_domains as unpack_domains
     from .mil import MISVC as MISVC
     from .mil import BagFisherVector as BagFisherVector
     from .mil import BagStatistics as BagStatistics
@@ -47,13 +56,18 @@ _HOME = {
     "BagVLAD": "mil",
     "Bags": "containers",
     "CitationKNN": "mil",
+    "DANNClassifier": "domain_adaptation",
+    "DANNRegressor": "domain_adaptation",
     "DeepEnsembleClassifier": "uncertainty",
+    "ImportanceWeightedClassifier": "domain_adaptation",
     "InstanceWise": "mil",
     "MILClassifier": "mil",
     "MILESTransformer": "mil",
     "MILOrdinalClassifier": "mil",
     "MILRegressor": "mil",
     "MISVC": "mil",
+    "MSDATransformer": "domain_adaptation",
+    "MMEClassifier": "domain_adaptation",
     "NetClassifier": "supervised",
     "NetRegressor": "supervised",
     "NormalizedSetKernel": "mil",
@@ -66,12 +80,23 @@ _HOME = {
     "hookimpl": "components",
     "list_components": "components",
     "list_plugins": "components",
+    "pack_domains": "domain_adaptation",
     "register_component": "components",
     "show_versions": "_versions",
+    "unpack_domains": "domain_adaptation",
 }
 _MODULES = {"base", "components", "containers", "datasets", "exceptions", "metrics"}
 _MODULES |= {"inspection", "model_selection", "preprocessing"}
-_MODULES |= {"mil", "nn", "specs", "supervised", "testing", "training", "uncertainty"}
+_MODULES |= {
+    "domain_adaptation",
+    "mil",
+    "nn",
+    "specs",
+    "supervised",
+    "testing",
+    "training",
+    "uncertainty",
+}
 _SPEC_SUFFIXES = ("Backbone", "Loss", "Pooling", "Divergence")
 
 __all__ = sorted([*_HOME, "__version__"])

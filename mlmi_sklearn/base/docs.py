@@ -13,14 +13,14 @@ __all__ = ["with_training_parameters"]
 _T = TypeVar("_T", bound=type)
 
 TRAINING_PARAMETERS = cleandoc("""
-    optimizer : str or callable, default="adamw"
+    optimizer : str or callable, default="{optimizer}"
         Lower-case name of an optimiser of :mod:`torch.optim`, or a callable
         ``(params, lr=..., weight_decay=...) -> Optimizer``.
     lr : float, default={lr}
         Learning rate, above 0.
     weight_decay : float, default={weight_decay}
         Decay of the weights per step, relative to ``lr``, at least 0.
-    lr_schedule : str or callable, default="constant"
+    lr_schedule : str or callable, default="{lr_schedule}"
         ``"constant"``, ``"linear"``, ``"cosine"``, ``"warmup-cosine"``, ``"ganin"``,
         ``"exponential"``, or a callable from the share of training done (0 to 1) to a
         factor on ``lr``.
@@ -74,6 +74,8 @@ def with_training_parameters(
     max_epochs: str,
     batch_size: str = _BATCH_SIZE,
     classifier: bool = True,
+    optimizer: str = "adamw",
+    lr_schedule: str = "constant",
 ) -> Callable[[_T], _T]:
     """Replace ``{training_parameters}`` in a class docstring by the shared text."""
     text = TRAINING_PARAMETERS.format(
@@ -82,6 +84,8 @@ def with_training_parameters(
         max_epochs=max_epochs,
         batch_size=batch_size,
         class_weight=_CLASS_WEIGHT if classifier else "",
+        optimizer=optimizer,
+        lr_schedule=lr_schedule,
     )
 
     def fill(cls: _T) -> _T:

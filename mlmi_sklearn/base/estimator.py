@@ -130,6 +130,10 @@ class TorchEstimator(NestedParams, CallbackSupportMixin, BaseEstimator):
         """Return what else :meth:`_assemble` and the outputs need to know."""
         return {}
 
+    def _choice(self, component: str) -> Any:
+        """Return the component that the parameters ask for, under its parameter."""
+        return getattr(self, component)
+
     @staticmethod
     def _auto_defaults(shape: tuple[int, ...]) -> Mapping[str, Mapping[str, Any]]:
         """Return parameters, by name, of the backbone that "auto" chooses."""
@@ -180,10 +184,11 @@ class TorchEstimator(NestedParams, CallbackSupportMixin, BaseEstimator):
             kept = getattr(torch, self._recipe.dtype) if resume else None
             plan = make_plan(self, self._input_dtype(inputs), kept)
             inputs, encoded = drop_weightless(inputs, encoded, plan.dtype_name)
-            recipe = self._make_recipe(inputs, encoded, plan)
-            if resume:
-                require_same_model(self, self._recipe, recipe)
-                recipe = self._recipe
+            fitted = self._recipe if resume else None
+            recipe = self._make_recipe(inputs, encoded, plan, fitted)
+            if fitted is not None:
+                require_same_model(self, fitted, recipe)
+                recipe = fitted
             net = self._start_net(inputs, recipe, plan, resume, epochs)
             if not resume:
                 self._calibrate(net.module_, inputs, encoded)
@@ -221,12 +226,14 @@ class TorchEstimator(NestedParams, CallbackSupportMixin, BaseEstimator):
             inputs, y, weight = inputs[keep], y[keep], weight[keep]
         return inputs, y, weight
 
-    def _make_recipe(self, inputs: Any, encoded: Encoded, plan: Plan) -> Recipe:
-        """Resolve the components for this data."""
+    def _make_recipe(
+        self, inputs: Any, encoded: Encoded, plan: Plan, fitted: Recipe | None
+    ) -> Recipe:
+        """Resolve the components for this data; ``fitted`` is what training resumes."""
         shape = self._sample_shape(inputs)
         defaults = self._auto_defaults(shape)
         parts: dict[str, Part] = {
-            name: resolve_part(kind, getattr(self, name), shape, defaults)
+            name: resolve_part(kind, self._choice(name), shape, defaults)
             for name, kind in self._components.items()
         }
         # A loss with several quantiles wants several columns for each target.

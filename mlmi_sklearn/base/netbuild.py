@@ -47,7 +47,12 @@ def make_net(
     if estimator.compile:
         module.compile()
     factory = resolve_optimizer(estimator.optimizer)
-    options = optimizer_options(factory, estimator.weight_decay, module.parameters())
+    options = optimizer_options(
+        factory,
+        estimator.weight_decay,
+        module.parameters(),
+        momentum=getattr(estimator, "momentum", None),
+    )
     net = estimator._net_class(
         module,
         recipe.parts["loss"].build(),

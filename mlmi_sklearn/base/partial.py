@@ -1,4 +1,4 @@
-"""Targets of which a part is unknown; see :mod:`~mlmi_sklearn.containers.unlabelled`."""
+"""Targets of which a part is unknown, marked as in ``containers.unlabelled``."""
 
 from __future__ import annotations
 

@@ -110,6 +110,7 @@ def optimizer_options(
     factory: Callable[..., object],
     weight_decay: float,
     parameters: Iterable[torch.Tensor],
+    momentum: float | None = None,
 ) -> dict[str, Any]:
     """Keyword arguments that ``factory`` understands.
 
@@ -120,6 +121,8 @@ def optimizer_options(
     options: dict[str, Any] = {}
     if "weight_decay" in accepted:
         options["weight_decay"] = weight_decay
+    if momentum is not None and "momentum" in accepted:
+        options["momentum"] = momentum
     fused_ok = all(
         p.is_floating_point() and p.device.type in ("cpu", "cuda") for p in parameters
     )

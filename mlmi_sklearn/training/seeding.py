@@ -97,4 +97,6 @@ def _is_random(module: nn.Module) -> bool:
         return module.p > 0
     if isinstance(module, nn.MultiheadAttention):
         return module.dropout > 0
+    if getattr(module, "draws_random_numbers", False):
+        return True
     return is_foreign(module) or isinstance(module, nn.RReLU)

@@ -1,0 +1,369 @@
+"""What the deep estimators for several domains share."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from dataclasses import replace
+from functools import partial
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import Tags, _safe_indexing
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+from torch import nn
+
+from ..base import (
+    COMPONENT,
+    TRAINING_CONSTRAINTS,
+    Recipe,
+    TorchEstimator,
+    build_backbone,
+)
+from ..base.inputs import as_tensor, read_array, require_shape
+from ..base.plan import Plan, split_rows
+from ..base.targets import Encoded
+from ..exceptions import DomainWarning
+from ..nn.adaptation import (
+    DomainPredictor,
+    class_probabilities,
+    has_batch_statistics,
+    set_statistics,
+)
+from ..specs import make_spec
+from ..training.batches import TensorBatches
+from ..training.data import Rows, Targets, TensorRows, TrainingData
+from ..training.net import LeanNet
+from ..training.sparse import SparseRows
+from .batches import DomainData
+from .cutting import Cut, as_domain_rows, domain_names, require_known_domains
+from .diagnostics import diagnose
+from .inputs import DomainRows, Stacked, StackedTargets, stack
+from .net import DomainNet
+from .objective import LAMBDA_SCHEDULES, DomainObjective
+from .parts import build_divergence
+
+__all__ = ["DOMAIN_CONSTRAINTS", "DomainEstimator"]
+
+Array = NDArray[Any]
+
+_DISCRIMINATOR = (100,)
+
+_NOT_NEGATIVE = Interval(Real, 0, None, closed="left")
+_SIZES = [
+    "array-like",
+    Interval(Integral, 1, None, closed="left"),
+]
+
+DOMAIN_CONSTRAINTS: dict[str, list[Any]] = {
+    **TRAINING_CONSTRAINTS,
+    "divergence": COMPONENT,
+    "lambda_": [_NOT_NEGATIVE],
+    "lambda_schedule": [StrOptions(set(LAMBDA_SCHEDULES)), callable],
+    "gamma": [Interval(Real, 0, None, closed="neither")],
+    "discriminator": _SIZES,
+    "discriminator_rate": [StrOptions({"full", "lambda"})],
+    "domain_norm": [StrOptions({"separate", "shared", "adabn"})],
+    "hidden_layer_sizes": [*_SIZES, None],
+    "target_labels": [StrOptions({"ignore", "use"})],
+    "target_domains": ["array-like", set, None],
+    "entropy": [_NOT_NEGATIVE],
+    "momentum": [Interval(Real, 0, 1, closed="left")],
+    "diagnostics": ["boolean"],
+}
+
+
+class DomainEstimator(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, TorchEstimator
+):
+    """Base of estimators that learn from several domains."""
+
+    __metadata_request__fit: ClassVar[dict[str, Any]] = {"sample_domain": True}
+    __metadata_request__partial_fit: ClassVar[dict[str, Any]] = {"sample_domain": True}
+    __metadata_request__score: ClassVar[dict[str, Any]] = {"sample_domain": True}
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = DOMAIN_CONSTRAINTS
+    _components: ClassVar[dict[str, str]] = {
+        "backbone": "backbone",
+        "divergence": "divergence",
+        "loss": "loss",
+    }
+    _net_class: ClassVar[type[LeanNet]] = DomainNet
+    _minus_one_marks: ClassVar[bool]
+    # The head sees every row of the target, or only those without a label.
+    _streams_labelled: ClassVar[bool] = True
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def transform(self, X: Any) -> Array:
+        """Compute features that training has made alike in all domains.
+
+        Parameters
+        ----------
+        X : array-like
+            Samples of any domain, as in ``fit``.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_out)
+            What the backbone makes of them.
+        """
+        check_is_fitted(self)
+        return self._outputs(self._read_inputs(X, reset=False), "embed")
+
+    def adapt(self, X: Any) -> Any:
+        """Bring batch normalisation to the statistics of other data, without labels.
+
+        Nothing is trained: the test-time adaptation of Li et al. (2018).
+
+        Parameters
+        ----------
+        X : array-like
+            Samples of the domain that predictions are wanted for.
+
+        Returns
+        -------
+        estimator
+            A copy; this estimator is left as it is. Warns with
+            :class:`~mlmi_sklearn.exceptions.DomainWarning` if the backbone has no
+            batch normalisation, so that there is nothing to adapt.
+        """
+        check_is_fitted(self)
+        inputs = self._read_inputs(X, reset=False)
+        adapted = copy.deepcopy(self)
+        adapted._match_statistics(adapted.net_, inputs)
+        return adapted
+
+    def _fit_domains(
+        self,
+        data: tuple[Any, Any],
+        sample_domain: Any = None,
+        sample_weight: Any = None,
+        apart: tuple[Any, Any] = (None, None),
+        **options: Any,
+    ) -> Any:
+        """Stack the domains and train; ``apart`` is the target where it came so."""
+        self._validate_params()
+        X, y = self._stack(data, sample_domain, apart)
+        weight = _extended(sample_weight, data[0], X)
+        return self._fit(X, y, weight, **options)
+
+    def _stack(
+        self, data: tuple[Any, Any], sample_domain: Any, apart: tuple[Any, Any]
+    ) -> tuple[Any, Any]:
+        """Bring the ways of passing source and target into one."""
+        stacked = stack(
+            *data,
+            sample_domain,
+            *apart,
+            target_domains=self.target_domains,
+            use_target_labels=self.target_labels == "use",
+            integers=self._minus_one_marks,
+        )
+        meant = sample_domain is not None or apart[0] is not None
+        X = stacked[0]
+        if meant and not (isinstance(X, Stacked) and X.domains.is_target.any()):
+            warnings.warn(
+                f"sample_domain names no row of a target, so {type(self).__name__} "
+                "trains on the source alone. Targets have ids below 0, or are named "
+                "by target_domains=[...]. In a cross-validation, use "
+                "mlmi_sklearn.model_selection.DomainStratifiedKFold.",
+                DomainWarning,
+                stacklevel=4,
+            )
+        return stacked
+
+    # -- stages of the template --------------------------------------------------------
+
+    def _read_inputs(self, X: Any, *, reset: bool) -> Any:
+        stacked = isinstance(X, Stacked)
+        domains = X.domains if isinstance(X, Stacked) else None
+        values = X.X if isinstance(X, Stacked) else X
+        if not reset:
+            require_shape(self, values, self._recipe.input_shape)
+        values = read_array(self, values, reset=reset, accept_sparse=True)
+        if not reset:
+            require_shape(self, values, self._recipe.input_shape)
+        return DomainRows(values, domains) if reset or stacked else values
+
+    def _rows(self, inputs: Any, dtype: torch.dtype) -> Rows:
+        values = inputs.values if isinstance(inputs, DomainRows) else inputs
+        if not isinstance(values, np.ndarray):
+            return SparseRows(values, dtype)
+        return TensorRows(as_tensor(values, dtype))
+
+    def _choice(self, component: str) -> Any:
+        if component == "backbone" and self.hidden_layer_sizes is not None:
+            sizes = np.atleast_1d(self.hidden_layer_sizes)
+            hidden = tuple(int(units) for units in sizes)
+            return make_spec("backbone", "mlp", hidden=hidden, activation="sigmoid")
+        return super()._choice(component)
+
+    @staticmethod
+    def _auto_defaults(shape: tuple[int, ...]) -> dict[str, dict[str, Any]]:
+        return {"mlp": {"hidden": (128,), "norm": "batch"}}
+
+    def _make_recipe(
+        self, inputs: Any, encoded: Encoded, plan: Plan, fitted: Recipe | None
+    ) -> Recipe:
+        recipe = super()._make_recipe(inputs, encoded, plan, fitted)
+        rows = as_domain_rows(inputs)
+        names = domain_names(rows, None if fitted is None else self.domains_)
+        n_domains = max(2, len(names))
+        if fitted is not None:
+            n_domains = fitted.options["n_domains"]
+            require_known_domains(names, n_domains)
+        encoded.attributes.update(
+            domains_=names,
+            n_source_=int((~rows.is_target).sum()),
+            n_target_=int(rows.is_target.sum()),
+        )
+        sizes = {"n_domains": n_domains, "discriminator": self._discriminator_sizes()}
+        return replace(recipe, options={**recipe.options, **sizes})
+
+    def _discriminator_sizes(self) -> tuple[int, ...]:
+        """Return hidden units of the critic; none in the shallow form of the paper."""
+        sizes = tuple(int(units) for units in np.atleast_1d(self.discriminator))
+        # Whoever asks for the shallow form and names no critic means the paper's.
+        shallow = self.hidden_layer_sizes is not None and sizes == _DISCRIMINATOR
+        return () if shallow else sizes
+
+    def _assemble(self, recipe: Recipe) -> nn.Module:
+        backbone: Any = build_backbone(recipe.parts["backbone"], recipe.input_shape)
+        width = int(backbone.out_features)
+        head = self._make_head(width, recipe.n_outputs)
+        return DomainPredictor(backbone, head, self._make_divergence(width, recipe))
+
+    def _make_divergence(self, width: int, recipe: Recipe) -> nn.Module:
+        """Build what compares features."""
+        return build_divergence(
+            recipe.parts["divergence"],
+            width,
+            hidden=recipe.options["discriminator"],
+            n_classes=self._n_classes(recipe),
+            n_domains=recipe.options["n_domains"],
+        )
+
+    def _make_head(self, width: int, n_outputs: int) -> nn.Module:
+        """Build what scores features."""
+        return nn.Linear(width, n_outputs)
+
+    def _n_classes(self, recipe: Recipe) -> int | None:
+        """Return the number of classes, None for a regressor."""
+        return max(2, recipe.n_outputs)
+
+    def _objective(self) -> DomainObjective:
+        return DomainObjective(
+            self.lambda_,
+            self.lambda_schedule,
+            self.gamma,
+            self.discriminator_rate,
+            self.entropy,
+        )
+
+    def _net_options(self) -> dict[str, Any]:
+        return {
+            "objective": self._objective(),
+            "apart": self.domain_norm != "shared",
+            "partial": getattr(self, "partial", False),
+        }
+
+    def _training_data(
+        self, net: LeanNet, inputs: Any, encoded: Encoded, plan: Plan
+    ) -> tuple[TrainingData, TrainingData | None]:
+        """Cut the stack into labelled source, target and labelled target."""
+        rows = as_domain_rows(inputs)
+        net.to_probabilities_ = self._probabilities_of(net, encoded)
+        cut = Cut(self, rows, encoded, plan)
+        known = encoded.y >= 0 if encoded.y.ndim == 1 else ~np.isnan(encoded.y).all(1)
+        source, target = known & ~rows.is_target, rows.is_target
+        labelled = known & target
+        others = target if self._streams_labelled else target & ~known
+        first, valid = np.flatnonzero(source), None
+        if self.early_stopping:
+            strata = None if encoded.strata is None else encoded.strata[first]
+            parts = split_rows(
+                len(first), self.validation_fraction, plan.split_seed, strata, None
+            )
+            first, held_out = first[parts[0]], first[parts[1]]
+            valid = cut(held_out)
+        idle = self._objective().is_idle
+        data = cut(first)
+        return (
+            DomainData(
+                data.rows,
+                data.targets,
+                None if idle or not others.any() else cut(np.flatnonzero(others)),
+                cut(np.flatnonzero(labelled)) if labelled.any() else None,
+            ),
+            valid,
+        )
+
+    def _probabilities_of(self, net: Any, encoded: Encoded) -> Any:
+        """Return raw scores -> probabilities, or None where there are no classes."""
+        link = self._link_of(net.criterion_, encoded)
+        return partial(class_probabilities, link=link)
+
+    def _train(
+        self,
+        net: LeanNet,
+        inputs: Any,
+        encoded: Encoded,
+        plan: Plan,
+        attributes: dict[str, Any],
+        data: tuple[Any, Any],
+    ) -> None:
+        super()._train(net, inputs, encoded, plan, attributes, data)
+        rows = as_domain_rows(inputs)
+        if self.domain_norm == "adabn" and rows.is_target.any():
+            self._match_statistics(net, rows[rows.is_target])
+        net.module_.eval()
+        attributes["lambda_path_"] = np.asarray(net.lambda_path_)
+        attributes |= diagnose(self, net, rows, encoded, plan)
+
+    def _match_statistics(self, net: Any, inputs: Any) -> None:
+        """Set statistics of batch normalisation to those of some rows."""
+        if not has_batch_statistics(net.module_):
+            warnings.warn(
+                f"The backbone {type(net.module_.backbone).__name__} has no batch "
+                "normalisation, so there are no statistics to adapt. For vectors: "
+                "backbone='mlp' with backbone__norm='batch'.",
+                DomainWarning,
+                stacklevel=4,
+            )
+            return
+        rows = self._rows(inputs, next(net.module_.parameters()).dtype)
+        data = TrainingData(rows, Targets(None))
+        size = self._rows_per_prediction(inputs)
+        device = torch.device(net.device)
+        batches = TensorBatches(data, size, device=device, copy=True)
+        set_statistics(net.module_, (x for x, _ in batches))
+
+    def _open_bridge(
+        self, net: LeanNet, attributes: dict[str, Any], data: tuple[Any, Any]
+    ) -> Any:
+        """Let scikit-learn's callbacks see rows and targets as they were passed."""
+        X, y = data
+        if isinstance(X, Stacked) and isinstance(y, StackedTargets):
+            seen = np.flatnonzero(~y.hidden)
+            X, y = _safe_indexing(X.X, seen), _safe_indexing(y.y, seen)
+        return super()._open_bridge(net, attributes, (X, y))
+
+
+def _extended(sample_weight: Any, X: Any, stacked: Any) -> Any:
+    """Give weight 1 to rows of the target that were passed apart from the source."""
+    if sample_weight is None or not isinstance(stacked, Stacked):
+        return sample_weight
+    weight = np.asarray(sample_weight)
+    n, n_given = len(stacked.domains), X.shape[0] if hasattr(X, "shape") else len(X)
+    if weight.shape != (n_given,) or n == n_given:
+        return sample_weight
+    return np.concatenate([weight, np.ones(n - n_given)])

@@ -1,0 +1,250 @@
+"""Batches of source rows, each with a batch of the target beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..training.batches import GATHER_LIMIT, TensorBatches
+from ..training.data import Rows, Targets, TrainingData
+
+__all__ = ["DomainBatch", "DomainBatches", "DomainData", "RowsOfDomains", "Stream"]
+
+
+class RowsOfDomains:
+    """Rows together with the code of the domain of each.
+
+    Parameters
+    ----------
+    rows : Rows
+        The rows.
+    codes : Tensor of shape (n,), int64
+        Codes of domains.
+    """
+
+    __slots__ = ("codes", "rows")
+
+    def __init__(self, rows: Any, codes: Tensor) -> None:
+        self.rows = rows
+        self.codes = codes
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def take(self, index: Tensor) -> RowsOfDomains:
+        """Gather the rows of ``index``, in that order."""
+        return RowsOfDomains(self.rows.take(index), self.codes.index_select(0, index))
+
+    def narrow(self, start: int, stop: int) -> tuple[object, Tensor]:
+        """Return rows ``start`` to ``stop``, and their codes."""
+        return self.rows.narrow(start, stop), self.codes[start:stop]
+
+    def to(self, device: torch.device) -> RowsOfDomains:
+        """Move to ``device``."""
+        return RowsOfDomains(self.rows.to(device), self.codes.to(device))
+
+    @property
+    def nbytes(self) -> int:
+        """Size in bytes."""
+        return int(self.rows.nbytes)
+
+
+@dataclass
+class DomainBatch:
+    """What the net sees in one step.
+
+    Parameters
+    ----------
+    source : Tensor of shape (n, ...)
+        Labelled rows of source domains.
+    source_weight : Tensor of shape (n,) or None
+        Their weights.
+    labelled : Tensor of shape (l, ...) or None
+        Labelled rows of target domains.
+    labelled_weight : Tensor of shape (l,) or None
+        Their weights.
+    target : Tensor of shape (m, ...) or None
+        Rows of target domains, whose labels are not looked at.
+    target_weight : Tensor of shape (m,) or None
+        Their weights.
+    domains : tuple of Tensor, or None
+        Codes of the domains of source and target rows, where there are more than two.
+    """
+
+    source: Any
+    source_weight: Tensor | None = None
+    labelled: Any = None
+    labelled_weight: Tensor | None = None
+    target: Any = None
+    target_weight: Tensor | None = None
+    domains: tuple[Tensor, Tensor] | None = None
+
+    def __len__(self) -> int:
+        return len(self.source) + (0 if self.labelled is None else len(self.labelled))
+
+
+class DomainData(TrainingData):
+    """Labelled source rows, and what there is of the target.
+
+    Parameters
+    ----------
+    rows, targets
+        Of the source, as in :class:`~mlmi_sklearn.training.data.TrainingData`.
+    target : TrainingData or None
+        Rows of the target; of their targets only the weights are used.
+    labelled : TrainingData or None
+        Labelled rows of the target.
+    """
+
+    def __init__(
+        self,
+        rows: Rows,
+        targets: Targets,
+        target: TrainingData | None = None,
+        labelled: TrainingData | None = None,
+    ) -> None:
+        super().__init__(rows, targets)
+        self.target = target
+        self.labelled = labelled
+
+
+class Stream:
+    """Rows of a set in an endless shuffled order, in which none is left out.
+
+    Parameters
+    ----------
+    data : TrainingData
+        The set.
+    size : int
+        Rows wanted at once. Of a smaller set all rows are returned; a lone row comes
+        twice, since batch normalisation has no spread of one row.
+    generator : torch.Generator
+        Source of the order.
+
+    Examples
+    --------
+    >>> from mlmi_sklearn.training.data import TensorRows
+    >>> data = TrainingData(TensorRows(torch.arange(3.0)), Targets(None))
+    >>> stream = Stream(data, 2, torch.Generator().manual_seed(0))
+    >>> rows = torch.cat([x for x, _ in stream.batches(3)])
+    >>> rows.sort().values
+    tensor([0., 0., 1., 1., 2., 2.])
+    """
+
+    def __init__(
+        self, data: TrainingData, size: int, generator: torch.Generator
+    ) -> None:
+        self.data = data
+        self.size = max(min(size, len(data)), 2)
+        self.generator = generator
+        self._left = torch.empty(0, dtype=torch.int64)
+
+    def batches(self, n: int) -> Iterator[Any]:
+        """Return the next n batches."""
+        order = self._next(n * self.size)
+        whole = self.data.rows.nbytes * n * self.size <= GATHER_LIMIT * len(self.data)
+        if whole:
+            gathered = self.data.take(order)
+            for start in range(0, n * self.size, self.size):
+                yield gathered.narrow(start, start + self.size)
+            return
+        for part in order.split(self.size):
+            yield self.data.take(part).narrow(0, len(part))
+
+    def _next(self, n: int) -> Tensor:
+        """Return the next n row numbers."""
+        parts, have = [self._left], len(self._left)
+        while have < n:
+            parts.append(torch.randperm(len(self.data), generator=self.generator))
+            have += len(parts[-1])
+        order = torch.cat(parts)
+        self._left = order[n:]
+        return order[:n]
+
+
+class DomainBatches:
+    """Iterate over source rows once, with rows of the target beside them.
+
+    Parameters
+    ----------
+    source : TensorBatches
+        Batches of the source.
+    target, labelled : Stream or None
+        Rows of the target, and labelled ones.
+    class_factors : Tensor of shape (n_classes,) or None
+        Factors on the weights of source rows by their classes.
+    """
+
+    def __init__(
+        self,
+        source: TensorBatches,
+        target: Stream | None,
+        labelled: Stream | None,
+        class_factors: Tensor | None = None,
+    ) -> None:
+        self.source = source
+        self.target = target
+        self.labelled = labelled
+        self.class_factors = class_factors
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __iter__(self) -> Iterator[tuple[DomainBatch, Targets]]:
+        n, device = len(self.source), self.source.device
+        targets = _moved(self.target, n, device)
+        labelled = _moved(self.labelled, n, device)
+        for rows, known in self.source:
+            yield self._join(rows, known, next(targets), next(labelled))
+
+    def _join(
+        self, rows: Any, known: Targets, target: Any, labelled: Any
+    ) -> tuple[DomainBatch, Targets]:
+        y, weight = known
+        if self.class_factors is not None and y is not None:
+            factors = self.class_factors[y]
+            weight = factors if weight is None else weight * factors
+        rows, codes = rows if isinstance(rows, tuple) else (rows, None)
+        batch = DomainBatch(rows, weight)
+        if target is not None:
+            found, (_, batch.target_weight) = target
+            if isinstance(found, tuple):
+                batch.target, target_codes = found
+                batch.domains = (codes, target_codes)
+            else:
+                batch.target = found
+        if labelled is None:
+            return batch, Targets(y, weight)
+        return batch, _with_labelled(batch, y, labelled)
+
+
+def _with_labelled(batch: DomainBatch, y: Any, labelled: Any) -> Targets:
+    """Let labelled rows of the target count together as much as those of the source."""
+    found, (y_labelled, weight) = labelled
+    batch.labelled = found[0] if isinstance(found, tuple) else found
+    source = batch.source_weight
+    ones = torch.ones(len(y_labelled), device=y.device)
+    own = ones if weight is None else weight
+    ours = torch.ones(len(y), device=y.device) if source is None else source
+    batch.labelled_weight = weight
+    balanced = own * (ours.sum() / own.sum())
+    return Targets(torch.cat([y, y_labelled]), torch.cat([ours.to(balanced), balanced]))
+
+
+def _moved(stream: Stream | None, n: int, device: torch.device | None) -> Iterator[Any]:
+    """Return n batches of a stream where they are wanted; None where there is none."""
+    if stream is None:
+        for _ in range(n):
+            yield None
+        return
+    for rows, targets in stream.batches(n):
+        if device is None:
+            yield rows, targets
+        elif isinstance(rows, tuple):
+            yield tuple(r.to(device) for r in rows), targets.to(device)
+        else:
+            yield rows.to(device), targets.to(device)

@@ -1,0 +1,243 @@
+"""From what a user passes to one stack of rows with their domains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import sparse
+
+from ..base.inputs import as_host_array
+from ..base.partial import PartialTargets
+from ..containers.domains import SOURCE, TARGET, Domains, resolve_domains
+from ..containers.unlabelled import unlabelled
+
+__all__ = [
+    "DomainRows",
+    "Stacked",
+    "StackedTargets",
+    "read_targets_of",
+    "stack",
+    "stack_rows",
+]
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Stacked:
+    """What stands for X in a fit: rows of all domains, and their domains."""
+
+    X: Any
+    domains: Domains
+
+
+@dataclass(frozen=True)
+class StackedTargets:
+    """What stands for y in a fit: targets, of which some must not be read.
+
+    Parameters
+    ----------
+    y : array-like of shape (n,) or (n, n_outputs)
+        Targets as given, with any values where they are hidden.
+    hidden : ndarray of bool of shape (n,)
+        Rows whose target is not known, or not to be used.
+    """
+
+    y: Any
+    hidden: Array
+
+
+@dataclass(frozen=True)
+class DomainRows:
+    """Validated rows and their domains, indexed together.
+
+    Parameters
+    ----------
+    values : ndarray or CSR matrix of shape (n, ...)
+        The rows.
+    domains : Domains or None
+        Their domains; None where all are one source.
+    """
+
+    values: Any
+    domains: Domains | None
+    is_target: Array = field(init=False)
+
+    def __post_init__(self) -> None:
+        n = self.values.shape[0]
+        none = np.zeros(n, dtype=bool)
+        is_target = none if self.domains is None else self.domains.is_target
+        object.__setattr__(self, "is_target", is_target)
+
+    def __len__(self) -> int:
+        return int(self.values.shape[0])
+
+    def __getitem__(self, rows: Any) -> DomainRows:
+        domains = None if self.domains is None else self.domains[rows]
+        return DomainRows(self.values[rows], domains)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the rows."""
+        return tuple(self.values.shape)
+
+    @property
+    def dtype(self) -> Any:
+        """Type of the numbers."""
+        return self.values.dtype
+
+
+def stack(
+    X: Any,
+    y: Any,
+    sample_domain: Any = None,
+    X_target: Any = None,
+    y_target: Any = None,
+    *,
+    target_domains: Any = None,
+    use_target_labels: bool = False,
+    integers: bool = True,
+) -> tuple[Any, Any]:
+    """Bring the three ways of passing source and target into one.
+
+    Parameters
+    ----------
+    X, y : array-like
+        Rows of all domains, or of the source alone with ``X_target``.
+    sample_domain : array-like of shape (n,), scalar or None
+        Ids of domains.
+    X_target, y_target : array-like or None
+        Rows of the target, and what is known of their targets.
+    target_domains : collection of ids or None
+        Ids that are targets.
+    use_target_labels : bool, default=False
+        Whether targets of target rows may be read.
+    integers : bool, default=True
+        Whether -1 is the marker of integers.
+
+    Returns
+    -------
+    X : array-like or Stacked
+        As given if there is one domain only and nobody spoke of another.
+    y : array-like or StackedTargets
+        As given, or with the rows whose targets are hidden.
+
+    Raises
+    ------
+    ValueError
+        If two ways are mixed, or lengths differ.
+    """
+    if X_target is not None:
+        X, y, domains, known = _join(X, y, sample_domain, X_target, y_target, integers)
+    else:
+        if y_target is not None:
+            raise ValueError("y_target needs X_target: the rows that it belongs to.")
+        n = _length(X)
+        domains = resolve_domains(
+            sample_domain, n, y=y, target_domains=target_domains, integers=integers
+        )
+        known = None
+    if domains is None or y is None or _length(y) != len(domains):
+        return (X if domains is None else Stacked(X, domains)), y
+    hidden = domains.is_target.copy()
+    if use_target_labels:
+        missing = unlabelled(y, integers=integers) if known is None else ~known
+        lost = np.zeros(len(domains), bool) if missing is None else missing
+        hidden &= lost.reshape(len(hidden), -1).all(axis=1)
+    return Stacked(X, domains), StackedTargets(y, hidden)
+
+
+def _join(
+    X: Any, y: Any, sample_domain: Any, X_target: Any, y_target: Any, integers: bool
+) -> tuple[Any, Any, Domains, Array]:
+    """Put source and target, which came apart, one after the other."""
+    if sample_domain is not None:
+        raise ValueError(
+            "Pass either sample_domain, for rows of all domains in X, or X_target, for "
+            "rows of the target apart; not both."
+        )
+    n, m = _length(X), _length(X_target)
+    is_target = np.repeat([False, True], [n, m])
+    domains = Domains(np.where(is_target, TARGET, SOURCE), is_target)
+    y = as_host_array(y)
+    if _length(y) != n:
+        raise ValueError(f"X has {n} rows, but y has {_length(y)}.")
+    if y_target is None:
+        known = ~is_target
+        y = np.asarray(y)
+        return stack_rows(X, X_target), y[np.arange(n + m) % n], domains, known
+    if _length(y_target) != m:
+        raise ValueError(
+            f"X_target has {m} rows, but y_target has {_length(y_target)}."
+        )
+    both = np.concatenate([np.asarray(y), np.asarray(as_host_array(y_target))])
+    missing = unlabelled(both, integers=integers)
+    known = np.ones(n + m, bool) if missing is None else ~missing
+    return stack_rows(X, X_target), both, domains, known
+
+
+def stack_rows(first: Any, second: Any) -> Any:
+    """Put two sets of rows one after the other, in a container like theirs.
+
+    Parameters
+    ----------
+    first, second : array-like of shape (n, ...) and (m, ...)
+        Arrays, frames with the same columns, sparse matrices or tensors.
+
+    Returns
+    -------
+    ndarray, DataFrame or CSR matrix
+        Of n + m rows.
+
+    Raises
+    ------
+    ValueError
+        If samples of the two have different shapes, or columns other names.
+    """
+    if isinstance(first, pd.DataFrame) and isinstance(second, pd.DataFrame):
+        if list(first.columns) != list(second.columns):
+            raise ValueError(
+                f"X has columns {list(first.columns)}, but X_target has "
+                f"{list(second.columns)}. Pass the same columns in the same order."
+            )
+        return pd.concat([first, second], ignore_index=True)
+    if sparse.issparse(first) or sparse.issparse(second):
+        return sparse.vstack([sparse.csr_matrix(x) for x in (first, second)], "csr")
+    arrays = [np.asarray(as_host_array(x)) for x in (first, second)]
+    shapes = [a.shape[1:] for a in arrays]
+    if shapes[0] != shapes[1]:
+        raise ValueError(
+            f"X has samples of shape {shapes[0]}, but X_target has {shapes[1]}."
+        )
+    return np.concatenate(arrays)
+
+
+def read_targets_of(y: StackedTargets, read: Any) -> PartialTargets:
+    """Validate the targets that may be read; the others are not looked at."""
+    values = np.asarray(as_host_array(y.y))
+    seen = ~y.hidden
+    if not seen.any():
+        raise ValueError(
+            "No row has a target that may be used: there are only rows of target "
+            "domains. Pass labelled rows of a source (sample_domain >= 0)."
+        )
+    part = values[seen]
+    known = read(part.tolist() if part.dtype == object else part)
+    inner = known if isinstance(known, PartialTargets) else None
+    found = known.values if inner is not None else known
+    whole = np.empty((len(values), *found.shape[1:]), dtype=found.dtype)
+    whole[seen], whole[~seen] = found, found[0]
+    missing = np.zeros(whole.shape, dtype=bool)
+    missing[~seen] = True
+    if inner is not None:
+        missing[seen] = inner.missing
+    return PartialTargets(whole, missing)
+
+
+def _length(rows: Any) -> int:
+    shape = getattr(rows, "shape", None)
+    return int(shape[0]) if shape else len(rows)

@@ -1,0 +1,248 @@
+"""The net that trains on two sides at once."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..nn.adaptation import has_batch_statistics
+from ..nn.norms import row_weights
+from ..training.batches import TensorBatches
+from ..training.data import Batch
+from ..training.device import autocast
+from ..training.losslog import LossLog
+from ..training.net import LeanNet
+from ..training.seeding import generator_on_cpu
+from .batches import DomainBatch, DomainBatches, DomainData, Stream
+from .objective import DomainObjective, Sides
+
+__all__ = ["DomainNet"]
+
+# Smallest factor of a class that the target seems not to have: its source rows keep a
+# little say, in case that was an error.
+_LEAST_FACTOR = 1e-3
+
+
+class DomainNet(LeanNet):
+    """A :class:`LeanNet` that sees a batch of the target beside each of the source.
+
+    Parameters
+    ----------
+    *args, **kwargs
+        As in :class:`LeanNet`.
+    objective : DomainObjective, optional
+        What the target adds to the loss.
+    apart : bool, default=True
+        Whether the two sides go through the module one after the other, each with
+        batch statistics of its own.
+    partial : bool, default=False
+        Whether classes that the target seems not to have lose their weight (PADA).
+
+    Attributes
+    ----------
+    to_probabilities_ : callable or None
+        Raw scores -> class probabilities; set before training.
+    lambda_path_ : list of float
+        Lambda at the end of each epoch.
+    class_factors_ : Tensor of shape (n_classes,) or None
+        Factors on the weights of source rows, with ``partial``.
+    """
+
+    to_probabilities_: Any = None
+    last_sides_: Sides | None = None
+    class_factors_: Tensor | None = None
+
+    def __init__(
+        self,
+        *args: Any,
+        objective: DomainObjective | None = None,
+        apart: bool = True,
+        partial: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        self.objective = objective
+        self.apart = apart
+        self.partial = partial
+        super().__init__(*args, **kwargs)
+
+    # -- data -----------------------------------------------------------------------
+
+    def get_iterator(self, dataset: Any, training: bool = False) -> Any:
+        """Batch the source, with the target beside it in training."""
+        batches = super().get_iterator(dataset, training)
+        beside = isinstance(dataset, DomainData) and isinstance(batches, TensorBatches)
+        if not training or not beside:
+            return batches
+        if dataset.target is None and dataset.labelled is None:
+            return batches
+        if not hasattr(self, "streams_"):
+            self.streams_ = self._make_streams(dataset)
+        return DomainBatches(batches, *self.streams_, self.class_factors_)
+
+    def _make_streams(self, dataset: DomainData) -> tuple[Stream | None, ...]:
+        """Open the streams of the target, whose orders leave that of the source be."""
+        seed = (self.generator or torch.default_generator).initial_seed()
+        parts = (dataset.target, dataset.labelled)
+        return tuple(
+            None
+            if part is None
+            else Stream(part, self.batch_size, generator_on_cpu(seed ^ (k + 1)))
+            for k, part in enumerate(parts)
+        )
+
+    # -- the loop -------------------------------------------------------------------
+
+    def fit_loop(
+        self, X: Any, y: Any = None, epochs: int | None = None, **kwargs: Any
+    ) -> DomainNet:
+        """Train; the records of the target begin anew."""
+        self.lambda_path_: list[float] = []
+        self.last_sides_ = self.class_factors_ = None
+        self.domain_terms_: list[Tensor] = []
+        self.target_shares_: Tensor | None = None
+        self.__dict__.pop("streams_", None)
+        self.apart_ = self.apart and has_batch_statistics(self.module_)
+        divergence = getattr(self.module_, "divergence", None)
+        self.divergence_uses_ = getattr(divergence, "uses", frozenset())
+        super().fit_loop(X, y, epochs, **kwargs)
+        return self
+
+    def _gradients(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Compute gradients of all terms; return the losses of labelled rows alone."""
+        self.domain_total_: Tensor | None = None
+        losses, raw = super()._gradients(batch)
+        if self.domain_total_ is not None:
+            losses = losses - self.domain_total_
+        return losses, raw
+
+    def batch_loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return the losses of labelled rows, each with the terms of the target.
+
+        Parameters
+        ----------
+        batch : tuple
+            A :class:`DomainBatch`, or plain source rows, and their targets.
+
+        Returns
+        -------
+        losses : Tensor of shape (n,)
+            Not yet weighted.
+        raw : Tensor of shape (n, n_outputs)
+            Scores of labelled rows.
+        """
+        inputs, targets = batch
+        if isinstance(inputs, tuple):  # rows with codes of domains, in a validation
+            inputs = inputs[0]
+        if not isinstance(inputs, DomainBatch):
+            return super().batch_loss((inputs, targets))
+        raw, sides = self._forward(inputs)
+        losses = self.criterion_(raw, targets.y)
+        if sides is None:
+            return losses, raw
+        objective = self.objective or DomainObjective()
+        value, total = objective.terms(self.module_, sides, self._progress())
+        self._remember(sides, value, total)
+        return losses + total, raw
+
+    def _forward(self, batch: DomainBatch) -> tuple[Tensor, Sides | None]:
+        """Return scores of labelled rows, and both sides if there are two."""
+        n = len(batch.source)
+        if self.apart_:
+            raw_s, zs = self._pass(batch.source, batch.source_weight)
+            others = [x for x in (batch.labelled, batch.target) if x is not None]
+            raw_o, zo = self._pass(_joined(others), self._weight_of_others(batch))
+        else:
+            rows = [batch.source, batch.labelled, batch.target]
+            raw, z = self._pass(_joined([x for x in rows if x is not None]), None)
+            raw_s, zs, raw_o, zo = raw[:n], z[:n], raw[n:], z[n:]
+        n_labelled = 0 if batch.labelled is None else len(batch.labelled)
+        raw = torch.cat([raw_s, raw_o[:n_labelled]]) if n_labelled else raw_s
+        if batch.target is None:
+            return raw, None
+        raw_t, zt = raw_o[n_labelled:], zo[n_labelled:]
+        return raw, Sides(zs, zt, raw_s, raw_t, self._keywords(batch, raw_s, raw_t))
+
+    def _pass(self, x: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Run the module once; return scores and features in full precision."""
+        norms = self.weighted_norms_
+        weighted = norms and weight is not None
+        context = row_weights(norms, weight) if weighted else nullcontext()  # type: ignore[arg-type]
+        if self.amp_dtype is None:
+            with context:
+                return self.module_(x, features=True)
+        with context, autocast(torch.device(self.device), self.amp_dtype):
+            raw, z = self.module_(x, features=True)
+        return raw.float(), z.float()
+
+    def _weight_of_others(self, batch: DomainBatch) -> Tensor | None:
+        """Return weights of labelled and other rows of the target, if any has one."""
+        pairs = [
+            (batch.labelled, batch.labelled_weight),
+            (batch.target, batch.target_weight),
+        ]
+        present = [(x, w) for x, w in pairs if x is not None]
+        if all(w is None for _, w in present):
+            return None
+        return torch.cat([x.new_ones(len(x)) if w is None else w for x, w in present])
+
+    def _keywords(
+        self, batch: DomainBatch, raw_s: Tensor, raw_t: Tensor
+    ) -> dict[str, Any]:
+        """Return what the divergence asks for, where there is something to say."""
+        uses, keywords = self.divergence_uses_, {}
+        weights = (batch.source_weight, batch.target_weight)
+        if "weights" in uses and any(w is not None for w in weights):
+            keywords["weights"] = weights
+        if "probabilities" in uses and self.to_probabilities_ is not None:
+            both = (raw_s.detach(), raw_t.detach())
+            keywords["probabilities"] = tuple(map(self.to_probabilities_, both))
+        if "domains" in uses and batch.domains is not None:
+            keywords["domains"] = batch.domains
+        return keywords
+
+    def _progress(self) -> float:
+        """Return the share of training done."""
+        epochs = self.epochs_before + self.steps_done_ / max(self.steps_in_epoch_, 1)
+        return min(epochs / self.total_epochs_, 1.0)
+
+    # -- records --------------------------------------------------------------------
+
+    def _remember(self, sides: Sides, value: Tensor, total: Tensor) -> None:
+        self.domain_total_ = total.detach()
+        self.domain_terms_.append(value)
+        self.last_sides_ = sides
+        if self.partial and self.to_probabilities_ is not None:
+            shares = self.to_probabilities_(sides.raw_t.detach()).sum(0)
+            seen = self.target_shares_
+            self.target_shares_ = shares if seen is None else seen + shares
+
+    def _record_epoch(self, prefix: str, log: LossLog) -> float:
+        mean = super()._record_epoch(prefix, log)
+        if prefix == "train" and self.domain_terms_:
+            terms, self.domain_terms_ = self.domain_terms_, []
+            self.history.record("domain_loss", float(torch.stack(terms).mean()))
+            self._record_domains()
+        return mean
+
+    def _record_domains(self) -> None:
+        """Note lambda and how well the critic does; renew the weights of classes."""
+        objective = self.objective or DomainObjective()
+        self.lambda_path_.append(objective.factor(self._progress()))
+        self.history.record("lambda", self.lambda_path_[-1])
+        sides = self.last_sides_
+        judge = getattr(self.module_.divergence, "domain_accuracy", None)
+        if judge is not None and sides is not None and objective.lambda_ > 0:
+            with torch.no_grad():
+                accuracy = judge(sides.zs, sides.zt, **sides.keywords)
+            self.history.record("discriminator_accuracy", float(accuracy))
+        self.last_sides_ = None  # or its graph would stay in memory
+        if self.target_shares_ is not None:
+            shares, self.target_shares_ = self.target_shares_, None
+            self.class_factors_ = (shares / shares.max()).clamp(min=_LEAST_FACTOR)
+
+
+def _joined(parts: list[Any]) -> Any:
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
