@@ -14,9 +14,9 @@ METHODS = st.sampled_from(["em", "bbse"])
 
 
 @st.composite
-def predictions(draw, classes=st.integers(2, 4)):
+def predictions(draw):
     """Labels and probabilities that agree more or less, of both domains."""
-    n_classes = draw(classes)
+    n_classes = draw(st.integers(2, 4))
     n, m = draw(st.integers(n_classes, 60)), draw(st.integers(1, 60))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     strength = draw(st.floats(0, 5))
@@ -93,7 +93,7 @@ def test_the_maximum_is_reached(data):
 
 @given(predictions(), st.floats(0.1, 10))
 def test_correction_there_and_back(data, factor):
-    y, source, target = data
+    y, _, target = data
     here = np.bincount(y) / len(y)
     there = here * factor ** np.arange(len(here))
     moved = reweight_probabilities(target, here, there)
