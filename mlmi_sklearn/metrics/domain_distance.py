@@ -210,12 +210,16 @@ def _stacked(
     pair: tuple[Sample, Sample],
 ) -> tuple[Any, NDArray[np.intp], NDArray[np.float64]]:
     """Return the rows of both, 0 and 1 for their domain, and weights in balance."""
-    stack = sparse.vstack if sparse.issparse(pair[0].X) else np.concatenate
-    Z = stack([sample.X for sample in pair])
+    parts: list[Any] = [sample.X for sample in pair]
+    Z: Any = (
+        sparse.vstack(parts).tocsr()
+        if sparse.issparse(parts[0])
+        else np.concatenate(parts)
+    )
     domain = np.repeat([0, 1], [len(sample.keys) for sample in pair])
     # A domain whose learning half holds only rows of no weight still has to be seen.
     shares = [_share(sample.weight) for sample in pair]
-    return Z.tocsr() if sparse.issparse(Z) else Z, domain, np.concatenate(shares)
+    return Z, domain, np.concatenate(shares)
 
 
 def _share(weight: NDArray[np.float64]) -> NDArray[np.float64]:

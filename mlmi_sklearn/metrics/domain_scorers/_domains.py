@@ -17,13 +17,16 @@ from sklearn.base import is_regressor
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
+from mlmi_sklearn.containers.domains import resolve_domains
+from mlmi_sklearn.containers.unlabelled import unlabelled
+
 __all__ = [
     "DomainRows",
     "domain_ids",
     "domain_rows",
     "labelled_target",
     "plain_labels",
-    "unlabelled",
+    "without_label",
 ]
 
 
@@ -122,7 +125,7 @@ def domain_rows(
     labelled, labels = source, None
     if y is not None:
         labels = plain_labels(_safe_indexing(y, source))
-        there = ~unlabelled(labels, estimator)
+        there = ~without_label(labels, estimator).any(axis=1)
         labelled, labels = source[there], plain_labels(labels[there])
     return DomainRows(X, ids, source, np.flatnonzero(ids < 0), labelled, labels)
 
@@ -130,55 +133,35 @@ def domain_rows(
 def domain_ids(
     sample_domain: Any, n_rows: int, target_domains: Any = None
 ) -> NDArray[np.int64]:
-    """Return one id a row, ``>= 0`` for source and ``< 0`` for target.
+    """Return numbers of domains, one a row.
 
     Parameters
     ----------
     sample_domain : array-like of shape (n_rows,), int or str
-        Whole numbers, or names where `target_domains` is given; a scalar counts for
-        every row.
+        Ids; below 0 for target, or among `target_domains`. A scalar counts for every
+        row.
     n_rows : int
         Number of rows.
     target_domains : list, default=None
-        Domains that are the target; None tells them by the sign.
+        Ids of the target; None tells them by the sign.
 
     Returns
     -------
     ndarray of shape (n_rows,), int64
+        0, 1, ... for sources and -1, -2, ... for targets.
 
     Raises
     ------
     ValueError
-        If the length differs from `n_rows`, or ids are neither whole numbers nor
-        names of which some are known to be targets.
+        If ids are not one a row, or do not say which rows are the target.
     """
-    ids = np.asarray(sample_domain)
-    ids = np.full(n_rows, ids.item()) if ids.ndim == 0 else ids
-    if ids.shape != (n_rows,):
-        raise ValueError(
-            f"sample_domain must hold one id for each of the {n_rows} rows of X, got "
-            f"shape {ids.shape}."
-        )
-    if target_domains is not None:
-        names, codes = np.unique(ids.astype(str), return_inverse=True)
-        is_target = np.isin(names, np.asarray(list(target_domains)).astype(str))
-        return np.where(is_target, -1 - np.arange(len(names)), np.arange(len(names)))[
-            codes
-        ].astype(np.int64)
-    try:
-        numbers = ids.astype(float)
-    except (TypeError, ValueError):
-        numbers = np.array([np.nan])
-    if not np.all(np.isfinite(numbers)) or np.any(numbers != np.round(numbers)):
-        raise ValueError(
-            "sample_domain must hold whole numbers, 0 and above for source and below 0 "
-            "for target; names of domains need target_domains=[...], of the estimator "
-            "or of the scorer, to say which are the target."
-        )
-    return ids.astype(np.int64)
+    domains = resolve_domains(sample_domain, n_rows, target_domains=target_domains)
+    assert domains is not None  # ids were given
+    codes = domains.codes(domains.names)
+    return np.where(domains.is_target, domains.n_sources - 1 - codes, codes)
 
 
-def unlabelled(y: NDArray[Any], estimator: Any = None) -> NDArray[np.bool_]:
+def without_label(y: NDArray[Any], estimator: Any = None) -> NDArray[np.bool_]:
     """Return which labels are the unlabelled marker.
 
     Parameters
@@ -192,23 +175,19 @@ def unlabelled(y: NDArray[Any], estimator: Any = None) -> NDArray[np.bool_]:
 
     Returns
     -------
-    ndarray of shape (n,), bool
+    ndarray of shape (n, n_outputs), bool
+        With one column where y has one dimension.
     """
-    if y.dtype.kind == "f":
-        missing = np.isnan(y)
-        return missing if missing.ndim == 1 else missing.any(axis=1)
-    if y.ndim != 1:
-        return np.zeros(len(y), dtype=bool)
-    if y.dtype.kind == "O":
-        return np.array([_is_missing(value) for value in y], dtype=bool)
-    if y.dtype.kind != "i" or (estimator is not None and is_regressor(estimator)):
-        return np.zeros(len(y), dtype=bool)
+    regression = estimator is not None and is_regressor(estimator)
     classes = _classes(estimator)
-    if classes is not None:
-        is_marker = -1 not in classes.tolist()
+    missing: Any
+    if y.ndim == 1 and y.dtype.kind == "i" and classes is not None and not regression:
+        missing = (y == -1) & (-1 not in classes.tolist())
     else:
-        is_marker = len(np.setdiff1d(y, [-1])) >= 2
-    return (y == -1) & is_marker
+        missing = unlabelled(y, integers=y.ndim == 1 and not regression)
+    if missing is None:
+        missing = np.zeros(y.shape, dtype=bool)
+    return missing.reshape(len(y), -1)
 
 
 def labelled_target(
@@ -216,7 +195,7 @@ def labelled_target(
 ) -> tuple[NDArray[np.intp], NDArray[Any]]:
     """Return positions and labels of target rows whose label is known."""
     labels = plain_labels(_safe_indexing(y, rows.target))
-    there = ~unlabelled(labels, estimator)
+    there = ~without_label(labels, estimator).any(axis=1)
     return rows.target[there], plain_labels(labels[there])
 
 
@@ -224,7 +203,7 @@ def _ids_of_markers(y: Any, n_rows: int, estimator: Any) -> NDArray[np.int64]:
     """Return -1 for rows whose label is the marker, else 0."""
     marked = np.zeros(n_rows, dtype=bool)
     if y is not None:
-        marked = unlabelled(plain_labels(y), estimator)
+        marked = without_label(plain_labels(y), estimator).all(axis=1)
     if not marked.any():
         hint = (
             "pass sample_domain"
@@ -248,16 +227,9 @@ def plain_labels(y: Any) -> NDArray[Any]:
     if labels.dtype.kind == "O" and labels.ndim == 1:
         values = labels.tolist()
         kinds = {type(value) for value in values}
-        if len(kinds) == 1 and kinds <= {int, float, bool, str}:
+        if len(kinds) == 1 and issubclass(*kinds, int | float | str | np.generic):
             return np.array(values)
     return labels
-
-
-def _is_missing(value: Any) -> bool:
-    """Return whether an object stands for no label: None, NaN or pandas.NA."""
-    if value is None or type(value).__name__ == "NAType":
-        return True
-    return isinstance(value, float | np.floating) and bool(np.isnan(value))
 
 
 def _classes(estimator: Any) -> NDArray[Any] | None:

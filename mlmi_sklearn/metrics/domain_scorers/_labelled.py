@@ -160,9 +160,9 @@ class TargetScorer:
         return request
 
     def __repr__(self) -> str:
-        more = (
-            f", target_domains={self.target_domains!r}" if self.target_domains else ""
-        )
+        more = ""
+        if self.target_domains is not None:
+            more = f", target_domains={list(self.target_domains)!r}"
         return f"target_scorer({self.scoring!r}{more})"
 
     def __eq__(self, other: object) -> bool:
@@ -208,7 +208,7 @@ def target_scorer(scoring: Any = None, *, target_domains: Any = None) -> TargetS
     >>> from mlmi_sklearn.metrics import target_scorer
     >>> X = np.tile([[0.0], [1.0], [2.0], [3.0]], (10, 1))
     >>> y = np.tile([0, 0, 1, 1], 10)
-    >>> domain = np.where(np.arange(40) < 20, 0, -1)
+    >>> domain = np.where(np.arange(40) % 8 < 4, 0, -1)
     >>> with config_context(enable_metadata_routing=True):
     ...     cross_val_score(
     ...         LogisticRegression(), X, y, cv=2, scoring=target_scorer("roc_auc"),

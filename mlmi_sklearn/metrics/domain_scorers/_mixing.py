@@ -1,4 +1,4 @@
-"""MixVal: do predictions hold between target rows?"""
+"""MixVal, which asks whether predictions hold between target rows."""
 
 from __future__ import annotations
 
@@ -32,9 +32,7 @@ class MixValScorer(DomainScorer):
 
     def __post_init__(self) -> None:
         if not 0.5 < self.mixing < 1:
-            raise ValueError(
-                f"mixing must lie between 0.5 and 1, both excluded, got {self.mixing!r}."
-            )
+            raise ValueError(f"mixing must lie between 0.5 and 1, got {self.mixing!r}.")
         if self.kind not in KINDS:
             raise ValueError(f"kind must be one of {KINDS}, got {self.kind!r}.")
 
