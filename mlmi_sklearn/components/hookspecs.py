@@ -97,8 +97,17 @@ def mlmi_register_divergences(register: Register) -> None:
 
     The factory is called as ``factory(in_features, **params)`` and returns a module
     ``(zs (n, D), zt (m, D)) -> scalar`` that is about zero when both samples come
-    from one distribution; ``n`` and ``m`` may differ. Its attribute ``adversarial``
-    says whether it owns a critic, trained against the features.
+    from one distribution; ``n`` and ``m`` may differ and may be 1. Its attribute
+    ``adversarial`` says whether it owns a critic, trained against the features: it
+    then returns the loss that the critic minimises, whose gradient the caller reverses
+    for the features, and may have ``domain_accuracy(zs, zt) -> scalar``.
+
+    Its optional attribute ``uses``, a frozenset, names further keywords that the call
+    takes: "weights" (a pair of tensors, either of which may be None), "probabilities"
+    (of classes, (n, C) and (m, C); the factory then takes ``n_classes``, too) and
+    "domains" (codes, sources first; the factory then takes ``n_domains``). All are
+    optional. :mod:`mlmi_sklearn.nn.divergences.contract` has the whole of it. Use the
+    tag ``adversarial`` and an ``example`` with ``in_features``.
     """
 
 

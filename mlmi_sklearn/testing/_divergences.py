@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ._core import require
+from ._divergence_keywords import DIVERGENCE_KEYWORD_CHECKS
+from ._divergence_subject import DivergenceSubject, describe
 from ._subjects import Subject
 from ._tensors import (
     TOLERANCE,
@@ -18,46 +18,6 @@ from ._tensors import (
 )
 
 __all__ = ["ADVERSARIAL_CHECKS", "DIVERGENCE_CHECKS", "DivergenceSubject"]
-
-
-class DivergenceSubject(Subject):
-    """A divergence, and samples of two domains."""
-
-    @property
-    def width(self) -> int:
-        """Width of the features."""
-        return int(self.part.example.get("in_features", 8))
-
-    @property
-    def params(self) -> dict[str, Any]:
-        """Keyword arguments of the factory, apart from the width."""
-        return {k: v for k, v in self.part.example.items() if k != "in_features"}
-
-    def module(self, dtype: torch.dtype = torch.float32) -> Any:
-        """Build the divergence in evaluation mode."""
-        module = self.build(self.width)
-        require(
-            isinstance(module, nn.Module),
-            f"its factory returned a {type(module).__name__}.",
-            "Return a torch.nn.Module.",
-        )
-        return module.eval().to(dtype)
-
-    def sample(self, n: int, seed: int, shift: float = 0.0) -> Tensor:
-        """Return n rows of features around `shift`."""
-        with seeded(seed):
-            return torch.randn(n, self.width, dtype=torch.float64).float() + shift
-
-    def between(self, module: Any, zs: Tensor, zt: Tensor) -> Tensor:
-        """Call the divergence, with the same random numbers every time."""
-        with seeded(7):
-            value = module(zs, zt)
-        require(
-            isinstance(value, Tensor) and value.ndim == 0,
-            f"it returned {_shape(value)} for {len(zs)} and {len(zt)} rows.",
-            "Return a scalar tensor.",
-        )
-        return value
 
 
 def check_attribute(subject: DivergenceSubject) -> None:
@@ -78,7 +38,7 @@ def check_scalar(subject: DivergenceSubject) -> None:
     """Samples of any sizes give a finite scalar of their type."""
     for dtype in TOLERANCE:
         module = subject.module(dtype)
-        for n, m in ((8, 8), (16, 5), (5, 16), (2, 3)):
+        for n, m in ((8, 8), (16, 5), (5, 16), (1, 3), (1, 1)):
             zs, zt = subject.sample(n, 1).to(dtype), subject.sample(m, 2).to(dtype)
             value = subject.between(module, zs, zt)
             require_finite(value, f"its value for {n} and {m} rows", "Look for 0 / 0.")
@@ -156,7 +116,7 @@ def check_scalars(subject: Subject) -> None:
         for name, value in zip(("discriminator", "generator"), values, strict=True):
             require(
                 isinstance(value, Tensor) and value.ndim == 0,
-                f"{name} returned {_shape(value)}.",
+                f"{name} returned {describe(value)}.",
                 "Average over the batch.",
             )
             remedy = "Use logsigmoid or softplus instead of log."
@@ -188,12 +148,6 @@ def _logits(size: float) -> Tensor:
         return size * torch.randn(6, 1).sign()
 
 
-def _shape(value: Any) -> str:
-    if isinstance(value, Tensor):
-        return f"a tensor of shape {tuple(value.shape)}"
-    return f"a {type(value).__name__}"
-
-
 DIVERGENCE_CHECKS = [
     check_attribute,
     check_scalar,
@@ -201,6 +155,7 @@ DIVERGENCE_CHECKS = [
     check_order_of_rows_of_samples,
     check_gradients_of_both,
     check_samples_are_left_alone,
+    *DIVERGENCE_KEYWORD_CHECKS,
 ]
 
 ADVERSARIAL_CHECKS = [check_scalars, check_opponents]
