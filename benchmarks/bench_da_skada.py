@@ -1,6 +1,6 @@
 """DANNClassifier against skada's DANN: accuracy on shifted digits and CPU time.
 
-Same data, layers (64-128-64 with batch normalisation, discriminator of 100), batches
+Same data, layers (64-128 with batch normalisation, discriminator of 100), batches
 of 64 rows of either domain, epochs, optimiser and decay of the rate. Three things
 differ and are the point: the schedule of lambda, separate passes of the domains, and
 the discriminator. skada's own ends in a softmax over one unit, so that its loss is
@@ -27,13 +27,13 @@ from mlmi_sklearn import DANNClassifier
 from mlmi_sklearn.datasets import make_shifted_digits
 
 SHIFTS = ("blend", "rotate", "gain", "roll", "blur", "scale")
-HIDDEN, CRITIC = (128, 64), (100,)
+HIDDEN, CRITIC = (128,), (100,)
 SETTINGS = {"lr": 0.03, "lambda_": 0.3}
 
 
 def ours(X, y, domain, seed, epochs, lambda_=0.3):
     model = DANNClassifier(
-        hidden_layer_sizes=HIDDEN,
+        backbone="mlp",
         discriminator=CRITIC,
         max_epochs=epochs,
         batch_size=64,
@@ -42,6 +42,7 @@ def ours(X, y, domain, seed, epochs, lambda_=0.3):
         random_state=seed,
         diagnostics=False,
     )
+    model.set_params(backbone__hidden=HIDDEN, backbone__norm="batch")
     model.fit(X, y, sample_domain=domain)
     return np.mean(model.predict(X[domain < 0]) == y[domain < 0])
 
