@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from .mil import NormalizedSetKernel as NormalizedSetKernel
     from .mil import SingleInstanceClassifier as SingleInstanceClassifier
     from .mil import check_mil_assumption as check_mil_assumption
+    from .model_selection import transfer_setting as transfer_setting
     from .preprocessing import TileGrid as TileGrid
     from .supervised import NetClassifier as NetClassifier
     from .supervised import NetRegressor as NetRegressor
@@ -83,6 +84,7 @@ _HOME = {
     "pack_domains": "domain_adaptation",
     "register_component": "components",
     "show_versions": "_versions",
+    "transfer_setting": "model_selection",
     "unpack_domains": "domain_adaptation",
 }
 _MODULES = {"base", "components", "containers", "datasets", "exceptions", "metrics"}

@@ -7,15 +7,23 @@ needs no label there and does not end below a model without adaptation.
 
 from __future__ import annotations
 
+from mlmi_sklearn.model_selection.selection import SafeSelection, safe_select
+from mlmi_sklearn.model_selection.setting import TransferSetting, transfer_setting
 from mlmi_sklearn.model_selection.splitters import (
     DomainStratifiedKFold,
     LeaveOneDomainOut,
 )
 from mlmi_sklearn.model_selection.target_tasks import TargetTask, iter_target_domains
+from mlmi_sklearn.model_selection.validation import safe_cv
 
 __all__ = [
     "DomainStratifiedKFold",
     "LeaveOneDomainOut",
+    "SafeSelection",
     "TargetTask",
+    "TransferSetting",
     "iter_target_domains",
+    "safe_cv",
+    "safe_select",
+    "transfer_setting",
 ]

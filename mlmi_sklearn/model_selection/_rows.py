@@ -5,13 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import _num_samples
 
 from mlmi_sklearn.containers.domains import Domains, resolve_domains
 from mlmi_sklearn.containers.unlabelled import unlabelled
 
-__all__ = ["class_codes", "needed_domains", "unknown_labels"]
+__all__ = [
+    "class_codes",
+    "named_targets",
+    "needed_domains",
+    "numbered",
+    "unknown_labels",
+    "without_names",
+]
 
 
 def needed_domains(
@@ -89,7 +97,7 @@ def unknown_labels(y: Any) -> np.ndarray:
     missing = unlabelled(y, integers=_may_mark(y))
     if missing is None:
         return np.zeros(n, dtype=bool)
-    return np.asarray(missing).reshape(n, -1).all(axis=1)
+    return np.asarray(np.asarray(missing).reshape(n, -1).all(axis=1))
 
 
 def class_codes(y: Any, known: np.ndarray) -> np.ndarray:
@@ -117,3 +125,45 @@ def class_codes(y: Any, known: np.ndarray) -> np.ndarray:
     if type_of_target(labels) in ("binary", "multiclass"):
         codes[known] = np.unique(labels.ravel(), return_inverse=True)[1].ravel() + 1
     return codes
+
+
+def named_targets(estimator: Any) -> Any:
+    """Return ``target_domains`` of an estimator or of what it holds; None without."""
+    found = [
+        value
+        for name, value in estimator.get_params().items()
+        if name.split("__")[-1] == "target_domains" and value is not None
+    ]
+    return found[0] if found else None
+
+
+def numbered(estimator: Any, domains: Domains) -> tuple[Any, np.ndarray]:
+    """Put numbers in place of the names of domains.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Left as it is.
+    domains : Domains
+        Domains of rows.
+
+    Returns
+    -------
+    estimator : estimator
+        A clone that tells targets by their sign.
+    ids : ndarray of int of shape (n,)
+        0, 1, ... for sources and -1, -2, ... for targets.
+    """
+    codes = domains.codes(domains.names)
+    ids = np.where(domains.is_target, domains.n_sources - 1 - codes, codes)
+    return without_names(estimator), ids
+
+
+def without_names(estimator: Any) -> Any:
+    """Return a clone that tells targets by the sign of their ids."""
+    names = [
+        name
+        for name, value in estimator.get_params().items()
+        if name.split("__")[-1] == "target_domains" and value is not None
+    ]
+    return clone(estimator).set_params(**dict.fromkeys(names))

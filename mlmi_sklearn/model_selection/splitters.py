@@ -24,7 +24,7 @@ __all__ = ["DomainStratifiedKFold", "LeaveOneDomainOut"]
 Fold = tuple[np.ndarray, np.ndarray]
 
 
-class DomainStratifiedKFold(BaseCrossValidator):  # type: ignore[misc]
+class DomainStratifiedKFold(BaseCrossValidator):
     """Folds that hold every domain, and every class of the source, in equal shares.
 
     Integer ``cv=5`` cuts stacked rows into blocks, and so into folds of one domain.
@@ -217,7 +217,7 @@ class DomainStratifiedKFold(BaseCrossValidator):  # type: ignore[misc]
             )
 
 
-class LeaveOneDomainOut(BaseCrossValidator):  # type: ignore[misc]
+class LeaveOneDomainOut(BaseCrossValidator):
     """Each domain of the source in turn is the test set.
 
     The training set is everything else. So it holds all rows of the target, if there
