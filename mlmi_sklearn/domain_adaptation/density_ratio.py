@@ -3,6 +3,7 @@ r"""How much likelier a source row is in the target: :math:`p_t(x) / p_s(x)`."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from sklearn.metrics import log_loss
 from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MaxAbsScaler, PolynomialFeatures, StandardScaler
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
@@ -167,42 +168,48 @@ def effective_sample_size(weight: Any) -> float:
 def _by_classifier(
     source: Any, target: Any, estimator: Any, cv: int, random: Any
 ) -> Array:
-    stack = sparse.vstack if sparse.issparse(source) else np.concatenate
-    X = stack([source, target])
-    X = X.tocsr() if sparse.issparse(X) else X
-    n = source.shape[0]
-    codes = np.repeat([0, 1], [n, target.shape[0]])
-    folds = min(cv, *np.bincount(codes))
-    split = StratifiedKFold(folds, shuffle=True, random_state=random)
-    parts = list(split.split(np.zeros(len(codes)), codes))
-    models = list(_domain_classifiers(X)) if estimator is None else [estimator]
-    guesses = [_out_of_fold(model, X, codes, parts) for model in models]
-    losses = [log_loss(codes, guess) for guess in guesses]
-    p = guesses[int(np.argmin(losses))][:n]
-    return np.asarray(p[:, 1] / np.maximum(p[:, 0], _TINY))
+    if sparse.issparse(source):
+        X = sparse.vstack([source, target], format="csr")
+    else:
+        X = np.concatenate([source, target])
+    n, m = source.shape[0], target.shape[0]
+    codes = np.repeat([0, 1], [n, m])
+    split = StratifiedKFold(min(cv, n, m), shuffle=True, random_state=random)
+    parts = list(split.split(np.zeros(n + m), codes))
+    if estimator is not None:
+        return _out_of_fold(estimator, X, codes, parts)[1][:n]
+    d = X.shape[1]
+    few = d * (d + 3) // 2 * _ROWS_PER_FEATURE <= n + m
+    X = X.toarray() if few and sparse.issparse(X) else X
+    models = _domain_classifiers(2 if few else 1, centre=not sparse.issparse(X))
+    judged = [_out_of_fold(model, X, codes, parts) for model in models]
+    return min(judged, key=itemgetter(0))[1][:n]
 
 
-def _domain_classifiers(X: Any) -> Iterator[Any]:
+def _domain_classifiers(degree: int, *, centre: bool) -> Iterator[Any]:
     """Yield models from simple to flexible; of equals the first is taken."""
-    scale = MaxAbsScaler() if sparse.issparse(X) else StandardScaler()
-    n, d = X.shape
-    few = d * (d + 3) // 2 * _ROWS_PER_FEATURE <= n and not sparse.issparse(X)
-    for degree in (1, 2) if few else (1,):
-        shapes = [PolynomialFeatures(2, include_bias=False)] if degree == 2 else []
+    for power in range(1, degree + 1):
         for strength in _STRENGTHS:
-            model = LogisticRegression(C=strength, max_iter=500)
-            yield make_pipeline(scale, *shapes, model)
+            yield make_pipeline(
+                StandardScaler(with_mean=centre),
+                PolynomialFeatures(power, include_bias=False),
+                LogisticRegression(C=strength, max_iter=500),
+            )
 
 
-def _out_of_fold(model: Any, X: Any, codes: Array, parts: list[Any]) -> Array:
-    """Return probabilities of the domains, from models that have not seen the rows."""
-    p = np.empty((len(codes), 2))
+def _out_of_fold(
+    model: Any, X: Any, codes: Array, parts: list[Any]
+) -> tuple[float, Array]:
+    """Return log loss and ratios of densities, by models that have not seen the row."""
+    p, ratio = np.empty((len(codes), 2)), np.empty(len(codes))
     # A search inside must not ask for requests of metadata that nobody passes.
     with config_context(enable_metadata_routing=False):
         for train, test in parts:
             fitted = clone(model).fit(X[train], codes[train])
             p[test] = fitted.predict_proba(X[test])
-    return p
+            n, m = np.bincount(codes[train])
+            ratio[test] = n / m * p[test, 1] / np.maximum(p[test, 0], _TINY)
+    return float(log_loss(codes, p)), ratio
 
 
 # -- kernels ---------------------------------------------------------------------------
@@ -212,14 +219,14 @@ def _by_kernels(
     source: Any, target: Any, cv: int, n_centres: int, random: Any
 ) -> Array:
     chosen = random.permutation(target.shape[0])[:n_centres]
-    scale = MaxAbsScaler() if sparse.issparse(source) else StandardScaler()
-    scale.fit(source)
+    scale = StandardScaler(with_mean=not sparse.issparse(source)).fit(source)
     source, target = scale.transform(source), scale.transform(target)
     centres = target[chosen]
-    # Squared distances; the third argument asks for them.
     of_target = euclidean_distances(target, centres, squared=True)
     of_source = euclidean_distances(source, centres, squared=True)
-    median = float(np.median(of_target[of_target > 0])) if of_target.any() else 1.0
+    # Rounding puts rows a little away from themselves.
+    apart = of_target[of_target > 1e-9 * of_target.max()]
+    median = float(np.median(apart)) if len(apart) else 1.0
     folds = KFold(min(cv, len(of_target)), shuffle=True, random_state=random)
     parts = list(folds.split(of_target))
     best, kept = -np.inf, np.zeros(len(of_source))
