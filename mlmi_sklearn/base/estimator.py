@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any, ClassVar
 
@@ -22,24 +22,22 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator
 from skorch.helper import predefined_split
-from torch import nn
 
 from ..exceptions import FitInterruptedWarning, TrainingDivergedError
-from ..nn.models import Predictor
 from ..training.callbacks import SklearnBridge
-from ..training.data import Rows, Targets, TensorRows, TrainingData
+from ..training.data import Targets, TrainingData
 from ..training.device import device_or_cpu, fits_on
 from ..training.net import LeanNet
 from ..training.seeding import borrowed_generator, draws_random_numbers
 from .compat import CallbackSupportMixin, with_callbacks
 from .constraints import TRAINING_CONSTRAINTS
-from .inputs import as_tensor, read_array, read_weight, require_shape
+from .inputs import as_tensor, read_weight
 from .nested import NestedParams
 from .netbuild import build_module, make_callbacks, make_net, prediction_net
-from .parts import Part, Recipe, build_backbone, require_same_model, resolve_part
+from .parts import Part, Recipe, require_same_model, resolve_part
 from .plan import Plan, make_plan, split_rows
+from .stages import Stages
 from .state import (
     history_frame,
     load_weights,
@@ -55,12 +53,8 @@ __all__ = ["TorchEstimator"]
 
 Array = NDArray[Any]
 
-# Elements of input in one batch of a prediction: enough to keep the processor busy,
-# little enough for the activations of a deep net.
-_PREDICTION_ELEMENTS = 2**22
 
-
-class TorchEstimator(NestedParams, CallbackSupportMixin, BaseEstimator):
+class TorchEstimator(NestedParams, CallbackSupportMixin, Stages):
     """Base of all deep estimators; see the module's text for what to override.
 
     Attributes
@@ -83,77 +77,6 @@ class TorchEstimator(NestedParams, CallbackSupportMixin, BaseEstimator):
     device_: str
     history_: pd.DataFrame
     net_: LeanNet
-    _recipe: Recipe
-
-    # -- stages a family may change -------------------------------------------------
-
-    def _read_inputs(self, X: Any, *, reset: bool) -> Any:
-        """Validate X; by default samples as one array."""
-        if reset:
-            return read_array(self, X, reset=True)
-        # Before scikit-learn's check, which would call the height of images features.
-        require_shape(self, X, self._recipe.input_shape)
-        X = read_array(self, X, reset=False)
-        require_shape(self, X, self._recipe.input_shape)
-        return X
-
-    def _sample_shape(self, inputs: Any) -> tuple[int, ...]:
-        """Return the shape of one sample or instance."""
-        return tuple(inputs.shape[1:])
-
-    def _input_dtype(self, inputs: Any) -> torch.dtype:
-        """Return the floating-point type of validated inputs."""
-        return torch.float64 if inputs.dtype == np.float64 else torch.float32
-
-    def _rows(self, inputs: Any, dtype: torch.dtype) -> Rows:
-        """Turn validated inputs into tensors."""
-        return TensorRows(as_tensor(inputs, dtype))
-
-    def _groups(self, inputs: Any) -> Array | None:
-        """Return groups that a validation split must not tear apart."""
-        return None
-
-    def _rows_per_batch(self, inputs: Any) -> int:
-        """Return the number of rows in a training batch."""
-        return int(self.batch_size)
-
-    def _rows_per_prediction(self, inputs: Any) -> int:
-        """Return the number of rows in a batch of a prediction."""
-        elements = int(np.prod(self._sample_shape(inputs))) or 1
-        return max(_PREDICTION_ELEMENTS // elements, self._rows_per_batch(inputs))
-
-    def _advice_on_lengths(self, inputs: Any, n_targets: int) -> str:
-        """Say what to do when X and y have different lengths."""
-        return "Pass one target for each sample."
-
-    def _options(self, encoded: Encoded) -> dict[str, Any]:
-        """Return what else :meth:`_assemble` and the outputs need to know."""
-        return {}
-
-    def _choice(self, component: str) -> Any:
-        """Return the component that the parameters ask for, under its parameter."""
-        return getattr(self, component)
-
-    @staticmethod
-    def _auto_defaults(shape: tuple[int, ...]) -> Mapping[str, Mapping[str, Any]]:
-        """Return parameters, by name, of the backbone that "auto" chooses."""
-        return {}
-
-    def _calibrate(self, module: nn.Module, inputs: Any, encoded: Encoded) -> None:
-        """Set what a new module takes from the training data before it is trained."""
-
-    def _net_options(self) -> dict[str, Any]:
-        """Return further arguments of :attr:`_net_class`."""
-        return {}
-
-    def _training_rows(self, inputs: Any, encoded: Encoded, dtype: torch.dtype) -> Rows:
-        """Turn validated inputs of a fit into tensors."""
-        return self._rows(inputs, dtype)
-
-    def _assemble(self, recipe: Recipe) -> nn.Module:
-        """Build the module of a recipe."""
-        backbone = build_backbone(recipe.parts["backbone"], recipe.input_shape)
-        return Predictor(backbone, recipe.n_outputs)
 
     # -- fit ------------------------------------------------------------------------
 
@@ -255,10 +178,10 @@ class TorchEstimator(NestedParams, CallbackSupportMixin, BaseEstimator):
             module,
             recipe,
             plan,
-            epochs=self.max_epochs if epochs is None else epochs,
+            epochs=self._epochs() if epochs is None else epochs,
             batch_size=self._rows_per_batch(inputs),
             epochs_before=before,
-            epochs_planned=self.max_epochs,
+            epochs_planned=self._epochs(),
         )
         if resume and epochs is not None:
             resume_optimizer(net.optimizer_, self.net_.optimizer_)

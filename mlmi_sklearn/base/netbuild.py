@@ -57,7 +57,7 @@ def make_net(
         module,
         recipe.parts["loss"].build(),
         optimizer=factory,
-        lr=estimator.lr,
+        lr=estimator._learning_rate(),
         max_epochs=epochs,
         batch_size=batch_size,
         schedule=resolve_schedule(estimator.lr_schedule),

@@ -81,7 +81,7 @@ class Domains:
         ndarray of int64 of shape (n,)
             -1 for an id that is not among them.
         """
-        return pd.Index(names).get_indexer(self.ids).astype(np.int64)
+        return pd.Index(names).get_indexer(pd.Index(self.ids)).astype(np.int64)
 
 
 def resolve_domains(
@@ -132,14 +132,14 @@ def resolve_domains(
         return _from_markers(y, integers)
     ids = _read_ids(sample_domain, n)
     if target_domains is not None:
-        return Domains(ids, np.asarray(pd.Series(ids).isin(list(target_domains))))
+        return Domains(ids, pd.Series(ids).isin(list(target_domains)).to_numpy(bool))
     if ids.dtype.kind not in "iuf":
         raise ValueError(
             f"sample_domain holds ids such as {ids[0]!r}, which do not say what is a "
             "target. Name the targets in the constructor (target_domains=[...]), or "
             "pass numbers: at least 0 for sources, below 0 for targets."
         )
-    return Domains(ids, ids < 0)
+    return Domains(ids, np.asarray(ids.astype(float) < 0, dtype=bool))
 
 
 def _from_markers(y: Any, integers: bool) -> Domains | None:

@@ -13,25 +13,22 @@ from sklearn.utils.validation import check_is_fitted
 from ..base import CLASS_WEIGHT, ClassifierOutputs, with_training_parameters
 from ..base.targets import Encoded
 from .base import DOMAIN_CONSTRAINTS, DomainEstimator
-from .docs import with_domain_parameters
+from .docs import PACE, with_domain_parameters
 from .label_shift import LabelShift
 from .open_set import require_unknown_label, unknown_label_for
 from .targets import DomainTargets
 from .transfer import TransferCheck
 
-__all__ = ["BATCH_SIZE", "CLASSIFIER_CONSTRAINTS", "DANNClassifier", "DomainClassifier"]
+__all__ = ["CLASSIFIER_CONSTRAINTS", "DANNClassifier", "DomainClassifier"]
 
 Array = NDArray[Any]
 
-BATCH_SIZE = """int, default=64
-    Rows of each side in a batch. A lone last row joins the batch before it; a smaller
-    target is used over and over."""
-
-CLASSIFIER_CONSTRAINTS: dict[str, list[Any]] = {
+CLASSIFIER_CONSTRAINTS: dict[str, Any] = {
     **DOMAIN_CONSTRAINTS,
     "class_weight": CLASS_WEIGHT,
     "partial": ["boolean"],
     "reject_threshold": [Interval(Real, 0, 1, closed="both"), None],
+    "unknown_label": "no_validation",
     "label_shift": [StrOptions({"em", "bbse"}), None],
     "selection": [StrOptions({"check", "safe"}), None],
 }
@@ -76,14 +73,7 @@ class DomainClassifier(DomainTargets, ClassifierOutputs, DomainEstimator):
 
 
 @with_domain_parameters()
-@with_training_parameters(
-    optimizer="sgd",
-    lr="0.03",
-    weight_decay="1e-4",
-    lr_schedule="ganin",
-    max_epochs="60",
-    batch_size=BATCH_SIZE,
-)
+@with_training_parameters(**PACE)
 class DANNClassifier(LabelShift, TransferCheck, DomainClassifier):
     r"""Classify in a domain without labels, from labels of another: DANN.
 
@@ -204,12 +194,12 @@ class DANNClassifier(LabelShift, TransferCheck, DomainClassifier):
         diagnostics: bool = True,
         loss: Any = "cross-entropy",
         optimizer: Any = "sgd",
-        lr: float = 0.03,
+        lr: Any = "auto",
         momentum: float = 0.9,
         weight_decay: float = 1e-4,
         lr_schedule: Any = "ganin",
-        max_epochs: int = 60,
-        batch_size: int = 64,
+        max_epochs: Any = "auto",
+        batch_size: Any = "auto",
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,

@@ -94,9 +94,9 @@ class Cut:
         y = as_tensor(self.encoded.y[index])
         if y.is_floating_point():
             y = y.to(self.plan.dtype)
-        weight = self.encoded.weight
-        if weight is not None:
-            weight = as_tensor(weight[index], self.plan.dtype, "sample_weight")
+        weight, given = None, self.encoded.weight
+        if given is not None:
+            weight = as_tensor(given[index], self.plan.dtype, "sample_weight")
         data = TrainingData(rows, Targets(y, weight))
         return (
             data.to(self.plan.device)

@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import partial
 from inspect import cleandoc
 from textwrap import indent
-from typing import TypeVar
+from typing import Any, TypeVar
 
-__all__ = ["with_domain_parameters"]
+__all__ = ["PACE", "with_domain_parameters"]
 
 _T = TypeVar("_T", bound=type)
+
+PACE: dict[str, Any] = {
+    "optimizer": "sgd",
+    "lr": '"auto", which is 0.03, or 1 with ``hidden_layer_sizes``',
+    "weight_decay": "1e-4",
+    "lr_schedule": "ganin",
+    "max_epochs": '"auto", which is 60, or 100 with ``hidden_layer_sizes``',
+    "batch_size": """"auto" or int, default="auto"
+    Rows of each side in a batch; 64, or 16 with ``hidden_layer_sizes``. A lone last
+    row joins the batch before it; a smaller target is used over and over.""",
+}
+"""Defaults of training, for :func:`~mlmi_sklearn.base.with_training_parameters`."""
 
 _TEXTS = {
     "domain_parameters": """
@@ -27,7 +41,7 @@ _TEXTS = {
     hidden_layer_sizes : int or tuple of int, default=None
         Short for the shallow form of Ganin et al. (2016): sigmoid units in place of
         ``backbone``, no normalisation, and a linear discriminator unless
-        ``discriminator`` says otherwise. Its ``lr`` should be about 1.
+        ``discriminator`` says otherwise.
     diagnostics : bool, default=True
         Whether ``fit`` measures how far apart the domains are before and after. Off,
         a search over many settings is faster.
@@ -80,9 +94,13 @@ _TEXTS = {
 }
 
 
+def _indented(text: str, place: re.Match[str]) -> str:
+    return indent(text, place[1])
+
+
 def with_domain_parameters(
     *, target_labels: str = "ignore", marker: str = "-1, or NaN or None"
-) -> type:
+) -> Callable[[_T], _T]:
     """Return a decorator that fills shared texts into docstrings of a class.
 
     Parameters
@@ -105,7 +123,7 @@ def with_domain_parameters(
         text = doc or ""
         for name, replacement in texts.items():
             place = re.compile(rf"^( *)\{{{name}\}}", re.MULTILINE)
-            text = place.sub(lambda m, r=replacement: indent(r, m[1]), text)
+            text = place.sub(partial(_indented, replacement), text)
         return text
 
     def fill(cls: _T) -> _T:
@@ -116,4 +134,4 @@ def with_domain_parameters(
                 function.__doc__ = fill_text(function.__doc__)
         return cls
 
-    return fill  # type: ignore[return-value]
+    return fill

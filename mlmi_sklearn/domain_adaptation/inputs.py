@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
+from sklearn.utils.validation import _num_samples
 
 from ..base.inputs import as_host_array
 from ..base.partial import PartialTargets
@@ -131,17 +132,18 @@ def stack(
     ValueError
         If two ways are mixed, or lengths differ.
     """
+    domains: Domains | None
     if X_target is not None:
         X, y, domains, known = _join(X, y, sample_domain, X_target, y_target, integers)
     else:
         if y_target is not None:
             raise ValueError("y_target needs X_target: the rows that it belongs to.")
-        n = _length(X)
+        n = _num_samples(X)
         domains = resolve_domains(
             sample_domain, n, y=y, target_domains=target_domains, integers=integers
         )
         known = None
-    if domains is None or y is None or _length(y) != len(domains):
+    if domains is None or y is None or _num_samples(y) != len(domains):
         return (X if domains is None else Stacked(X, domains)), y
     hidden = domains.is_target.copy()
     if use_target_labels:
@@ -160,19 +162,19 @@ def _join(
             "Pass either sample_domain, for rows of all domains in X, or X_target, for "
             "rows of the target apart; not both."
         )
-    n, m = _length(X), _length(X_target)
+    n, m = _num_samples(X), _num_samples(X_target)
     is_target = np.repeat([False, True], [n, m])
     domains = Domains(np.where(is_target, TARGET, SOURCE), is_target)
     y = as_host_array(y)
-    if _length(y) != n:
-        raise ValueError(f"X has {n} rows, but y has {_length(y)}.")
+    if _num_samples(y) != n:
+        raise ValueError(f"X has {n} rows, but y has {_num_samples(y)}.")
     if y_target is None:
         known = ~is_target
         y = np.asarray(y)
         return stack_rows(X, X_target), y[np.arange(n + m) % n], domains, known
-    if _length(y_target) != m:
+    if _num_samples(y_target) != m:
         raise ValueError(
-            f"X_target has {m} rows, but y_target has {_length(y_target)}."
+            f"X_target has {m} rows, but y_target has {_num_samples(y_target)}."
         )
     both = np.concatenate([np.asarray(y), np.asarray(as_host_array(y_target))])
     missing = unlabelled(both, integers=integers)
@@ -236,8 +238,3 @@ def read_targets_of(y: StackedTargets, read: Any) -> PartialTargets:
     if inner is not None:
         missing[seen] = inner.missing
     return PartialTargets(whole, missing)
-
-
-def _length(rows: Any) -> int:
-    shape = getattr(rows, "shape", None)
-    return int(shape[0]) if shape else len(rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,11 @@ from sklearn.utils import _safe_indexing
 
 from .class_shares import cross_fitted_shares
 from .inputs import Stacked, StackedTargets
+
+if TYPE_CHECKING:
+    from .base import DomainEstimator as Host
+else:  # a mixin: real inheritance would put scikit-learn's mixins last
+    Host = object
 
 __all__ = ["LabelShift"]
 
@@ -21,16 +26,16 @@ Array = NDArray[Any]
 _LEAST = 1e-3
 
 
-class LabelShift:
+class LabelShift(Host):
     """Mixin: estimate class shares of the target before training."""
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, **options: Any) -> Any:
         """Weight source rows by their classes first, if that is asked for."""
         shares = None
-        if self.label_shift is not None and isinstance(y, StackedTargets):  # type: ignore[attr-defined]
+        if self.label_shift is not None and isinstance(y, StackedTargets):
             shares, classes = self._target_shares(X, y)
             sample_weight = _reweighted(y, sample_weight, shares, classes)
-        super()._fit(X, y, sample_weight, **options)  # type: ignore[misc]
+        super()._fit(X, y, sample_weight, **options)
         if shares is not None:
             self.class_shares_ = shares
             self.adaptation_report_.target_shares = shares
@@ -42,7 +47,7 @@ class LabelShift:
         others = np.flatnonzero(X.domains.is_target)
         labels = np.asarray(_safe_indexing(y.y, seen))
         # A copy keeps the generator of this estimator untouched.
-        blind = clone(self).set_params(  # type: ignore[attr-defined]
+        blind = clone(self).set_params(
             lambda_=0.0, label_shift=None, selection=None, diagnostics=False
         )
         shares = cross_fitted_shares(
@@ -50,7 +55,7 @@ class LabelShift:
             _safe_indexing(X.X, seen),
             labels,
             _safe_indexing(X.X, others),
-            method=self.label_shift,  # type: ignore[attr-defined]
+            method=self.label_shift,
         )
         return np.asarray(shares), np.unique(labels)
 

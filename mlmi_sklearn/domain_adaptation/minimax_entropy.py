@@ -11,27 +11,20 @@ from torch import nn
 
 from ..base import Recipe, with_training_parameters
 from ..nn.heads import CosineHead
-from .classifier import BATCH_SIZE, CLASSIFIER_CONSTRAINTS, DomainClassifier
-from .docs import with_domain_parameters
+from .classifier import CLASSIFIER_CONSTRAINTS, DomainClassifier
+from .docs import PACE, with_domain_parameters
 from .objective import MinimaxEntropy
 
 __all__ = ["MMEClassifier"]
 
 Array = NDArray[Any]
 
-_ABSENT = ("divergence", "lambda_", "discriminator", "discriminator_rate", "entropy")
-_ABSENT += ("partial", "label_shift", "selection")
+_ABSENT = {"divergence", "lambda_", "discriminator", "discriminator_rate", "entropy"}
+_ABSENT |= {"partial", "label_shift", "selection"}
 
 
 @with_domain_parameters(target_labels="use")
-@with_training_parameters(
-    optimizer="sgd",
-    lr="0.03",
-    weight_decay="1e-4",
-    lr_schedule="ganin",
-    max_epochs="60",
-    batch_size=BATCH_SIZE,
-)
+@with_training_parameters(**PACE)
 class MMEClassifier(DomainClassifier):
     r"""Classify in a domain with a few labels, from many labels of another: MME.
 
@@ -133,12 +126,12 @@ class MMEClassifier(DomainClassifier):
         diagnostics: bool = True,
         loss: Any = "cross-entropy",
         optimizer: Any = "sgd",
-        lr: float = 0.03,
+        lr: Any = "auto",
         momentum: float = 0.9,
         weight_decay: float = 1e-4,
         lr_schedule: Any = "ganin",
-        max_epochs: int = 60,
-        batch_size: int = 64,
+        max_epochs: Any = "auto",
+        batch_size: Any = "auto",
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,

@@ -80,18 +80,19 @@ class DomainNet(LeanNet):
             return batches
         if not hasattr(self, "streams_"):
             self.streams_ = self._make_streams(dataset)
-        return DomainBatches(batches, *self.streams_, self.class_factors_)
+        target, labelled = self.streams_
+        return DomainBatches(batches, target, labelled, self.class_factors_)
 
-    def _make_streams(self, dataset: DomainData) -> tuple[Stream | None, ...]:
+    def _make_streams(self, dataset: DomainData) -> list[Stream | None]:
         """Open the streams of the target, whose orders leave that of the source be."""
         seed = (self.generator or torch.default_generator).initial_seed()
         parts = (dataset.target, dataset.labelled)
-        return tuple(
+        return [
             None
             if part is None
             else Stream(part, self.batch_size, generator_on_cpu(seed ^ (k + 1)))
             for k, part in enumerate(parts)
-        )
+        ]
 
     # -- the loop -------------------------------------------------------------------
 
@@ -106,7 +107,7 @@ class DomainNet(LeanNet):
         self.__dict__.pop("streams_", None)
         self.apart_ = self.apart and has_batch_statistics(self.module_)
         divergence = getattr(self.module_, "divergence", None)
-        self.divergence_uses_ = getattr(divergence, "uses", frozenset())
+        self.divergence_uses_: frozenset[str] = getattr(divergence, "uses", frozenset())
         super().fit_loop(X, y, epochs, **kwargs)
         return self
 
@@ -168,8 +169,9 @@ class DomainNet(LeanNet):
     def _pass(self, x: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor]:
         """Run the module once; return scores and features in full precision."""
         norms = self.weighted_norms_
-        weighted = norms and weight is not None
-        context = row_weights(norms, weight) if weighted else nullcontext()  # type: ignore[arg-type]
+        context: Any = nullcontext()
+        if weight is not None and norms:
+            context = row_weights(norms, weight)
         if self.amp_dtype is None:
             with context:
                 return self.module_(x, features=True)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import _num_samples
 
 from ..base.inputs import as_host_array
 from .inputs import stack_rows
@@ -64,9 +65,9 @@ def pack_domains(
     marker = _marker(labels)
     columns = [labels]
     for _, X, y in others:
-        columns.append(np.full(_length(X), marker) if y is None else y)
-    ids = [np.full(_length(X), k + 1) for k, (_, X, _) in enumerate(parts)]
-    ids += [np.full(_length(X), -k - 1) for k, (_, X, _) in enumerate(others)]
+        columns.append(np.full(_num_samples(X), marker) if y is None else y)
+    ids = [np.full(_num_samples(X), k + 1) for k, (_, X, _) in enumerate(parts)]
+    ids += [np.full(_num_samples(X), -k - 1) for k, (_, X, _) in enumerate(others)]
     X = reduce(stack_rows, [X for _, X, _ in parts + others])
     return X, np.concatenate(columns), np.concatenate(ids)
 
@@ -113,8 +114,8 @@ def _pair(name: Any, data: Any, labelled: bool) -> tuple[Any, Array | None]:
             raise ValueError(f"source[{name!r}] has no y. Pass it as a target.")
         return X, None
     y = np.asarray(as_host_array(y))
-    if len(y) != _length(X):
-        raise ValueError(f"{name!r}: X has {_length(X)} rows, but y has {len(y)}.")
+    if len(y) != _num_samples(X):
+        raise ValueError(f"{name!r}: X has {_num_samples(X)} rows, but y has {len(y)}.")
     return X, y
 
 
@@ -130,8 +131,3 @@ def _marker(labels: Array) -> Any:
             "Rename that class, or use strings."
         )
     return -1
-
-
-def _length(X: Any) -> int:
-    shape = getattr(X, "shape", None)
-    return int(shape[0]) if shape else len(X)

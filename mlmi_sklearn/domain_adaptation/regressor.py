@@ -7,23 +7,14 @@ from typing import Any, ClassVar
 from ..base import Recipe, RegressorOutputs, with_training_parameters
 from ..base.targets import Encoded
 from .base import DOMAIN_CONSTRAINTS, DomainEstimator
-from .classifier import BATCH_SIZE
-from .docs import with_domain_parameters
+from .docs import PACE, with_domain_parameters
 from .targets import DomainTargets
 
 __all__ = ["DANNRegressor"]
 
 
 @with_domain_parameters(marker="NaN")
-@with_training_parameters(
-    optimizer="sgd",
-    lr="0.03",
-    weight_decay="1e-4",
-    lr_schedule="ganin",
-    max_epochs="60",
-    batch_size=BATCH_SIZE,
-    classifier=False,
-)
+@with_training_parameters(**PACE, classifier=False)
 class DANNRegressor(DomainTargets, RegressorOutputs, DomainEstimator):
     r"""Predict numbers in a domain without targets, from those of another.
 
@@ -111,12 +102,12 @@ class DANNRegressor(DomainTargets, RegressorOutputs, DomainEstimator):
         diagnostics: bool = True,
         loss: Any = "mse",
         optimizer: Any = "sgd",
-        lr: float = 0.03,
+        lr: Any = "auto",
         momentum: float = 0.9,
         weight_decay: float = 1e-4,
         lr_schedule: Any = "ganin",
-        max_epochs: int = 60,
-        batch_size: int = 64,
+        max_epochs: Any = "auto",
+        batch_size: Any = "auto",
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,

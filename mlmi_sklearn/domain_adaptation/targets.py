@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 from sklearn.utils import _safe_indexing
@@ -14,16 +14,18 @@ from ..base.targets import Encoded
 from .inputs import StackedTargets, read_targets_of
 from .scoring import scored_rows
 
+if TYPE_CHECKING:
+    from .base import DomainEstimator as Host
+else:  # a mixin: real inheritance would put scikit-learn's mixins last
+    Host = object
+
 __all__ = ["DomainTargets"]
 
 Array = NDArray[Any]
 
 
-class DomainTargets:
+class DomainTargets(Host):
     """Mixin, before the one that reads and encodes complete targets."""
-
-    # Whether -1 marks integers without a label; numbers to be predicted may be -1.
-    _minus_one_marks: ClassVar[bool] = True
 
     def score(
         self, X: Any, y: Any, sample_domain: Any = None, sample_weight: Any = None
@@ -57,7 +59,7 @@ class DomainTargets:
             X, y = _safe_indexing(X, rows), _safe_indexing(y, rows)
             if sample_weight is not None:
                 sample_weight = _safe_indexing(sample_weight, rows)
-        return float(super().score(X, y, sample_weight=sample_weight))  # type: ignore[misc]
+        return float(super().score(X, y, sample_weight=sample_weight))
 
     # -- stages of the template --------------------------------------------------------
 

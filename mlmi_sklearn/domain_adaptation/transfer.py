@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import clone
@@ -12,27 +12,32 @@ from ..exceptions import DomainWarning
 from ..metrics import reverse_validation_score
 from .inputs import Stacked, StackedTargets
 
+if TYPE_CHECKING:
+    from .base import DomainEstimator as Host
+else:  # a mixin: real inheritance would put scikit-learn's mixins last
+    Host = object
+
 __all__ = ["TransferCheck"]
 
 # Reverse validation is noisy: a difference below this is none.
 _TOLERANCE = 0.01
 
 
-class TransferCheck:
+class TransferCheck(Host):
     """Mixin: compare with ``lambda_=0`` by reverse validation after training."""
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, **options: Any) -> Any:
         """Train, then check or replace what was trained, if that is asked for."""
-        super()._fit(X, y, sample_weight, **options)  # type: ignore[misc]
-        wanted = self.selection is not None and isinstance(y, StackedTargets)  # type: ignore[attr-defined]
-        if not wanted or self.lambda_ == 0:  # type: ignore[attr-defined]
+        super()._fit(X, y, sample_weight, **options)
+        wanted = self.selection is not None and isinstance(y, StackedTargets)
+        if not wanted or self.lambda_ == 0:
             return self
         own, control = self._reverse_scores(X, y)
         self.adaptation_report_.reverse_validation = own
         self.adaptation_report_.reverse_validation_source_only = control
         if own >= control - _TOLERANCE:
             return self
-        keep = self.selection == "safe"  # type: ignore[attr-defined]
+        keep = self.selection == "safe"
         text = _NEGATIVE.format(own, control) + (_KEPT if keep else _ADVICE)
         if keep:
             self._replace_by_source_only(X, y, sample_weight)
@@ -42,7 +47,7 @@ class TransferCheck:
 
     def _reverse_scores(self, X: Stacked, y: StackedTargets) -> tuple[float, float]:
         """Return scores of reverse validation: of these settings, and of no target."""
-        plain = clone(self).set_params(  # type: ignore[attr-defined]
+        plain = clone(self).set_params(
             selection=None, diagnostics=False, warm_start=False, callbacks=None
         )
         control = clone(plain).set_params(lambda_=0.0, entropy=0.0)
@@ -58,16 +63,18 @@ class TransferCheck:
 
     def _recipe_seed(self) -> int:
         """Return a seed for the splits, the same for both candidates."""
-        state = self.random_state  # type: ignore[attr-defined]
+        state = self.random_state
         return int(state) if isinstance(state, (int, np.integer)) else 0
 
     def _replace_by_source_only(self, X: Any, y: Any, sample_weight: Any) -> None:
         """Keep a net trained on the source alone."""
         report = self.adaptation_report_
-        control = clone(self).set_params(lambda_=0.0, entropy=0.0, selection=None)  # type: ignore[attr-defined]
+        control = clone(self).set_params(lambda_=0.0, entropy=0.0, selection=None)
         control._fit(X, y, sample_weight, resume=False)
-        own = self.get_params(deep=False)  # type: ignore[attr-defined]
-        vars(self).update({k: v for k, v in vars(control).items() if k not in own})
+        own = self.get_params(deep=False)
+        for name, value in vars(control).items():
+            if name not in own:
+                setattr(self, name, value)
         for key in ("reverse_validation", "reverse_validation_source_only"):
             self.adaptation_report_[key] = report[key]
 

@@ -1,0 +1,112 @@
+"""The single stages of a fit and a prediction, as they are for plain samples.
+
+A family changes those in which it differs: what an input is, which parts a model has
+and how they fit together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from torch import nn
+
+from ..nn.models import Predictor
+from ..training.data import Rows, TensorRows
+from .inputs import as_tensor, read_array, require_shape
+from .parts import Recipe, build_backbone
+from .targets import Encoded
+
+__all__ = ["Stages"]
+
+Array = NDArray[Any]
+
+# Elements of input in one batch of a prediction: enough to keep the processor busy,
+# little enough for the activations of a deep net.
+_PREDICTION_ELEMENTS = 2**22
+
+
+class Stages(BaseEstimator):
+    """Base of :class:`~.estimator.TorchEstimator` with all that a family may change."""
+
+    _recipe: Recipe
+
+    def _read_inputs(self, X: Any, *, reset: bool) -> Any:
+        """Validate X; by default samples as one array."""
+        if reset:
+            return read_array(self, X, reset=True)
+        # Before scikit-learn's check, which would call the height of images features.
+        require_shape(self, X, self._recipe.input_shape)
+        X = read_array(self, X, reset=False)
+        require_shape(self, X, self._recipe.input_shape)
+        return X
+
+    def _sample_shape(self, inputs: Any) -> tuple[int, ...]:
+        """Return the shape of one sample or instance."""
+        return tuple(inputs.shape[1:])
+
+    def _input_dtype(self, inputs: Any) -> torch.dtype:
+        """Return the floating-point type of validated inputs."""
+        return torch.float64 if inputs.dtype == np.float64 else torch.float32
+
+    def _rows(self, inputs: Any, dtype: torch.dtype) -> Rows:
+        """Turn validated inputs into tensors."""
+        return TensorRows(as_tensor(inputs, dtype))
+
+    def _groups(self, inputs: Any) -> Array | None:
+        """Return groups that a validation split must not tear apart."""
+        return None
+
+    def _rows_per_batch(self, inputs: Any) -> int:
+        """Return the number of rows in a training batch."""
+        return int(self.batch_size)
+
+    def _rows_per_prediction(self, inputs: Any) -> int:
+        """Return the number of rows in a batch of a prediction."""
+        elements = int(np.prod(self._sample_shape(inputs))) or 1
+        return max(_PREDICTION_ELEMENTS // elements, self._rows_per_batch(inputs))
+
+    def _learning_rate(self) -> float:
+        """Return the rate that training begins with."""
+        return float(self.lr)
+
+    def _epochs(self) -> int:
+        """Return the passes of a fit over the training data."""
+        return int(self.max_epochs)
+
+    def _advice_on_lengths(self, inputs: Any, n_targets: int) -> str:
+        """Say what to do when X and y have different lengths."""
+        return "Pass one target for each sample."
+
+    def _options(self, encoded: Encoded) -> dict[str, Any]:
+        """Return what else :meth:`_assemble` and the outputs need to know."""
+        return {}
+
+    def _choice(self, component: str) -> Any:
+        """Return the component that the parameters ask for, under its parameter."""
+        return getattr(self, component)
+
+    @staticmethod
+    def _auto_defaults(shape: tuple[int, ...]) -> Mapping[str, Mapping[str, Any]]:
+        """Return parameters, by name, of the backbone that "auto" chooses."""
+        return {}
+
+    def _calibrate(self, module: nn.Module, inputs: Any, encoded: Encoded) -> None:
+        """Set what a new module takes from the training data before it is trained."""
+
+    def _net_options(self) -> dict[str, Any]:
+        """Return further arguments of :attr:`_net_class`."""
+        return {}
+
+    def _training_rows(self, inputs: Any, encoded: Encoded, dtype: torch.dtype) -> Rows:
+        """Turn validated inputs of a fit into tensors."""
+        return self._rows(inputs, dtype)
+
+    def _assemble(self, recipe: Recipe) -> nn.Module:
+        """Build the module of a recipe."""
+        backbone = build_backbone(recipe.parts["backbone"], recipe.input_shape)
+        return Predictor(backbone, recipe.n_outputs)
