@@ -155,13 +155,20 @@ def safe_select(
     >>> from mlmi_sklearn import DANNClassifier
     >>> from mlmi_sklearn.datasets import make_rotated_moons
     >>> from mlmi_sklearn.model_selection import safe_select
-    >>> X, y, sample_domain = make_rotated_moons(n_samples=100, random_state=0)
+    >>> X, y, sample_domain = make_rotated_moons(n_samples=60, random_state=0)
     >>> found = safe_select(
-    ...     DANNClassifier(hidden_layer_sizes=(15,), max_epochs=20),
-    ...     {"lambda_": [0.3, 1.0]}, X, y, sample_domain, random_state=0,
-    ... )  # doctest: +SKIP
-    >>> found.best_params_  # doctest: +SKIP
-    {'lambda_': 1.0}
+    ...     DANNClassifier(hidden_layer_sizes=(15,), max_epochs=30, random_state=0),
+    ...     {"lambda_": [0.3, 1.0]}, X, y, sample_domain, margin=1, random_state=0,
+    ... )
+    >>> found.chose_control, found.best_params_["lambda_"]
+    (True, 0)
+    >>> found.table[["lambda_", "control", "chosen"]]
+      lambda_  control  chosen
+    0       0     True    True
+    1     0.3    False   False
+    2     1.0    False   False
+
+    (No score exceeds another by ``margin=1``; leave it at 0.)
     """
     check_scalar(margin, "margin", Real, min_val=0)
     check_scalar(n_repeats, "n_repeats", Integral, min_val=2)

@@ -112,7 +112,8 @@ def safe_cv(
                 raise ValueError(
                     f"cv must be a number, a splitter or {EACH!r}: {cv!r}."
                 )
-            tasks = iter_target_domains(X, y, sample_domain)
+            tasks = list(iter_target_domains(X, y, sample_domain))
+            _check_scored(tasks)
             return _joined([_one(estimator, t, scoring, options) for t in tasks])
         named = named_targets(estimator) or getattr(cv, "target_domains", None)
         domains = needed_domains("safe_cv", X, y, sample_domain, named)
@@ -174,16 +175,21 @@ def _validate(
     return found
 
 
+def _check_scored(tasks: Sequence[TargetTask]) -> None:
+    """Refuse domains without labels before anything is fitted."""
+    for task in tasks:
+        if not len(task.test):
+            raise ValueError(
+                f"Domain {task.name!r} has no label to score with. Leave it to a loop "
+                "over iter_target_domains(..., targets=[...]) to name those that have."
+            )
+
+
 def _one(
     estimator: Any, task: TargetTask, scoring: Any, options: dict[str, Any]
 ) -> dict[str, Any]:
     """Score on one domain that has no labels in training."""
     n = len(task.y)
-    if not len(task.test):
-        raise ValueError(
-            f"Domain {task.name!r} has no label to score with; name the domains that "
-            "have some in iter_target_domains(..., targets=[...])."
-        )
     # Rows of the target twice: without labels to adapt to, with labels to score on.
     rows = np.append(np.arange(n), task.test)
     y = np.append(task.y, task.y_test)
