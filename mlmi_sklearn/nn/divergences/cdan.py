@@ -64,7 +64,7 @@ class CDANDivergence(DANNDivergence):
     References
     ----------
     Long, Cao, Wang and Jordan, *Conditional adversarial domain adaptation*, NeurIPS
-    2018, equations 4 to 8.
+    2018, section 3.
 
     Examples
     --------

@@ -60,7 +60,7 @@ class DANNDivergence(Discriminator):
     References
     ----------
     Ganin et al., *Domain-adversarial training of neural networks*, JMLR 17 (2016),
-    equations 9 and 10.
+    equation 9.
 
     Examples
     --------

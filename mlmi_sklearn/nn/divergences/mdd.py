@@ -64,7 +64,7 @@ class MDDDivergence(Discriminator):
     References
     ----------
     Zhang, Liu, Long and Jordan, *Bridging theory and algorithm for domain adaptation*,
-    ICML 2019, equations 27 to 30.
+    ICML 2019, section 4.
 
     Examples
     --------

@@ -57,7 +57,7 @@ class WassersteinDivergence(nn.Module):
     References
     ----------
     Shen, Qu, Zhang and Yu, *Wasserstein distance guided representation learning for
-    domain adaptation*, AAAI 2018, equations 2 to 5.
+    domain adaptation*, AAAI 2018, section 3.
 
     Examples
     --------
