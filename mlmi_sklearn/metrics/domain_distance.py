@@ -181,16 +181,16 @@ def h_divergence(
     >>> h_divergence(X, X, KNeighborsClassifier())
     0.0
     """
-    if estimator is None:
-        estimator = make_pipeline(
-            StandardScaler(with_mean=False),
-            LogisticRegression(class_weight="balanced", max_iter=1000),
-        )
-    elif not is_classifier(estimator):
+    if estimator is not None and not is_classifier(estimator):
         raise TypeError(
             f"estimator must be a classifier to tell domains apart, got {estimator!r}."
         )
     pair = in_order(*check_pair(Xs, Xt, min_rows=2))
+    if estimator is None:
+        estimator = make_pipeline(
+            StandardScaler(with_mean=not sparse.issparse(pair[0].X)),
+            LogisticRegression(class_weight="balanced", max_iter=1000),
+        )
     train, test = pair, pair
     if held_out:
         train, test = halves(*pair, check_random_state(random_state))

@@ -180,14 +180,14 @@ def without_label(y: NDArray[Any], estimator: Any = None) -> NDArray[np.bool_]:
     """
     regression = estimator is not None and is_regressor(estimator)
     classes = _classes(estimator)
-    missing: Any
     if y.ndim == 1 and y.dtype.kind == "i" and classes is not None and not regression:
-        missing = (y == -1) & (-1 not in classes.tolist())
+        is_marker = -1 not in classes.tolist()
+        missing: Any = (y == -1) & is_marker
     else:
         missing = unlabelled(y, integers=y.ndim == 1 and not regression)
     if missing is None:
         missing = np.zeros(y.shape, dtype=bool)
-    return missing.reshape(len(y), -1)
+    return missing if missing.ndim == 2 else missing[:, None]
 
 
 def labelled_target(
@@ -201,7 +201,7 @@ def labelled_target(
 
 def _ids_of_markers(y: Any, n_rows: int, estimator: Any) -> NDArray[np.int64]:
     """Return -1 for rows whose label is the marker, else 0."""
-    marked = np.zeros(n_rows, dtype=bool)
+    marked: NDArray[np.bool_] = np.zeros(n_rows, dtype=bool)
     if y is not None:
         marked = without_label(plain_labels(y), estimator).all(axis=1)
     if not marked.any():
@@ -227,7 +227,7 @@ def plain_labels(y: Any) -> NDArray[Any]:
     if labels.dtype.kind == "O" and labels.ndim == 1:
         values = labels.tolist()
         kinds = {type(value) for value in values}
-        if len(kinds) == 1 and issubclass(*kinds, int | float | str | np.generic):
+        if len(kinds) == 1 and issubclass(kinds.pop(), int | float | str | np.generic):
             return np.array(values)
     return labels
 

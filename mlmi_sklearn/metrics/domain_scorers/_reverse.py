@@ -104,7 +104,7 @@ def reverse_validation_score(
     rng = check_random_state(random_state)
     known, held = _split(rows, rows.labelled, rows.labels, validation_fraction, rng)
     target, _ = _split(rows, rows.target, None, validation_fraction, rng)
-    there = np.concatenate([known, target])
+    there = np.sort(np.concatenate([known, target]))
     y_there = plain_labels(_safe_indexing(y, there))
     forward = fit_clone(estimator, rows.take(there), y_there, rows.ids[there])
     predict = way_back(estimator, forward, rows, known, target)
@@ -140,8 +140,9 @@ def way_back(
     if not is_regressor(estimator) and len(np.unique(told)) == 1:
         # No classifier can be fitted to one class, and none is needed.
         return lambda X: np.full(_num_samples(X), told[0])
-    there = np.concatenate([source, target])
-    y = with_marker(told, np.arange(len(source), len(there)), len(there))
+    # In their own order, which splitters inside the estimator may rely on.
+    there = np.sort(np.concatenate([source, target]))
+    y = with_marker(told, np.searchsorted(there, target), len(there))
     # -1 - id turns each source into a target of its own, and the other way round.
     back = fit_clone(estimator, rows.take(there), y, -1 - rows.ids[there])
     return lambda X: plain_labels(back.predict(X))

@@ -70,7 +70,8 @@ def density_ratio(
         )
     if classifier is None:
         classifier = make_pipeline(
-            StandardScaler(with_mean=False), LogisticRegression(max_iter=1000)
+            StandardScaler(with_mean=not sparse.issparse(Fs)),
+            LogisticRegression(max_iter=1000),
         )
     Z = sparse.vstack([Fs, Ft]).tocsr() if sparse.issparse(Fs) else np.r_[Fs, Ft]
     domain = np.repeat([0, 1], [n, m])
