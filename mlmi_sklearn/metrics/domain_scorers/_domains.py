@@ -201,7 +201,7 @@ def labelled_target(
 
 def _ids_of_markers(y: Any, n_rows: int, estimator: Any) -> NDArray[np.int64]:
     """Return -1 for rows whose label is the marker, else 0."""
-    marked: NDArray[np.bool_] = np.zeros(n_rows, dtype=bool)
+    marked: Any = np.zeros(n_rows, dtype=bool)
     if y is not None:
         marked = without_label(plain_labels(y), estimator).all(axis=1)
     if not marked.any():

@@ -99,7 +99,10 @@ def mix_rows(X: Any, partner: NDArray[np.intp], share: float) -> Any:
             "columns before the search, or use another scorer."
         ) from error
     mixed = share * values + (1 - share) * values[partner]
-    return mixed if columns is None else type(X)(mixed, columns=list(columns))
+    if columns is None:
+        return mixed
+    names = "columns" if hasattr(X, "iloc") else "schema"  # pandas; polars
+    return type(X)(mixed, **{names: list(columns)})
 
 
 def _partners(codes: NDArray[np.intp], rng: np.random.RandomState) -> NDArray[np.intp]:

@@ -38,6 +38,7 @@ from mlmi_sklearn.metrics import (
     target_scorer,
 )
 from mlmi_sklearn.metrics.domain_scorers._make import SCORERS
+from mlmi_sklearn.metrics.domain_scorers._mixing import mix_rows
 from mlmi_sklearn.metrics.domain_scorers._weighting import density_ratio
 
 READY = {
@@ -693,8 +694,8 @@ class TestTargetScorer:
             target_scorer()(model, X, None, domain)
         with pytest.raises(ValueError, match="enable_metadata_routing"):
             target_scorer()(model, X, y)
-        with pytest.raises(ValueError, match="accurracy"):
-            target_scorer("accurracy")
+        with pytest.raises(ValueError, match="no_such_score"):
+            target_scorer("no_such_score")
 
     def test_object(self):
         scorer = target_scorer("roc_auc", target_domains=["a"])
@@ -742,6 +743,16 @@ class TestMistakes:
         with pytest.raises(TypeError, match="X must hold numbers only"):
             READY["mixval"](model, X, None, -1)
         assert READY["im"](model, X, None, -1) > 0
+
+    def test_frames_are_mixed_as_frames(self):
+        polars = pytest.importorskip("polars")
+        names = ["one", "two"]
+        for kind in (pd.DataFrame, lambda d: polars.DataFrame(d)):
+            X = kind({"one": [0, 10], "two": [0.0, 4.0]})
+            mixed = mix_rows(X, np.array([1, 0]), 0.75)
+            assert type(mixed) is type(X)
+            assert list(mixed.columns) == names
+            np.testing.assert_allclose(np.asarray(mixed), [[2.5, 1], [7.5, 3]])
 
     def test_nothing_but_predict(self):
         class Bare(ClassifierMixin, BaseEstimator):
