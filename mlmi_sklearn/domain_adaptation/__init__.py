@@ -6,7 +6,7 @@ from .class_shares import (
     reweight_probabilities,
 )
 from .classifier import DANNClassifier
-from .density_ratio import density_ratio, effective_sample_size
+from .density_ratio import effective_sample_size, estimate_density_ratio
 from .minimax_entropy import MMEClassifier
 from .msda import MSDATransformer
 from .packing import pack_domains, unpack_domains
@@ -20,9 +20,9 @@ __all__ = [
     "MMEClassifier",
     "MSDATransformer",
     "cross_fitted_shares",
-    "density_ratio",
     "effective_sample_size",
     "estimate_class_shares",
+    "estimate_density_ratio",
     "pack_domains",
     "reweight_probabilities",
     "unpack_domains",

@@ -2,7 +2,6 @@ r"""How much likelier a source row is in the target: :math:`p_t(x) / p_s(x)`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from operator import itemgetter
 from typing import Any
 
@@ -15,14 +14,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.model_selection import KFold, StratifiedKFold
-from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
 from ._mixture import mixture_shares
 
-__all__ = ["density_ratio", "effective_sample_size"]
+__all__ = ["effective_sample_size", "estimate_density_ratio"]
 
 Array = NDArray[Any]
 
@@ -37,7 +35,7 @@ _ROWS_PER_FEATURE = 10
 _TINY = 1e-12
 
 
-def density_ratio(
+def estimate_density_ratio(
     X_source: Any,
     X_target: Any,
     *,
@@ -116,7 +114,7 @@ def density_ratio(
     >>> rng = np.random.default_rng(0)
     >>> X, X_target = rng.normal(0, 1, (500, 1)), rng.normal(1, 1, (500, 1))
     >>> truth = np.exp(X[:, 0] - 0.5)
-    >>> w = density_ratio(X, X_target, random_state=0)
+    >>> w = estimate_density_ratio(X, X_target, random_state=0)
     >>> bool(np.corrcoef(w, truth)[0, 1] > 0.9)
     True
     """
@@ -178,23 +176,26 @@ def _by_classifier(
     parts = list(split.split(np.zeros(n + m), codes))
     if estimator is not None:
         return _out_of_fold(estimator, X, codes, parts)[1][:n]
-    d = X.shape[1]
-    few = d * (d + 3) // 2 * _ROWS_PER_FEATURE <= n + m
-    X = X.toarray() if few and sparse.issparse(X) else X
-    models = _domain_classifiers(2 if few else 1, centre=not sparse.issparse(X))
-    judged = [_out_of_fold(model, X, codes, parts) for model in models]
+    judged = [
+        _out_of_fold(
+            LogisticRegression(C=strength, max_iter=500), features, codes, parts
+        )
+        for features in _features(X)
+        for strength in _STRENGTHS
+    ]
+    # From simple to flexible; of equals the first is taken.
     return min(judged, key=itemgetter(0))[1][:n]
 
 
-def _domain_classifiers(degree: int, *, centre: bool) -> Iterator[Any]:
-    """Yield models from simple to flexible; of equals the first is taken."""
-    for power in range(1, degree + 1):
-        for strength in _STRENGTHS:
-            yield make_pipeline(
-                StandardScaler(with_mean=centre),
-                PolynomialFeatures(power, include_bias=False),
-                LogisticRegression(C=strength, max_iter=500),
-            )
+def _features(X: Any) -> list[Any]:
+    """Return scaled features, and with squares and products where there are few."""
+    n, d = X.shape
+    few = d * (d + 3) // 2 * _ROWS_PER_FEATURE <= n
+    X = X.toarray() if few and sparse.issparse(X) else X
+    scaled = StandardScaler(with_mean=not sparse.issparse(X)).fit_transform(X)
+    if not few:
+        return [scaled]
+    return [scaled, PolynomialFeatures(2, include_bias=False).fit_transform(scaled)]
 
 
 def _out_of_fold(
@@ -233,9 +234,8 @@ def _by_kernels(
     for factor in _WIDTHS:
         width = 2 * median * factor**2
         at_target, at_source = np.exp(-of_target / width), np.exp(-of_source / width)
-        score = np.mean(
-            [_held_out(at_target, at_source, chosen, *part) for part in parts]
-        )
+        scores = [_held_out(at_target, at_source, chosen, *part) for part in parts]
+        score = float(np.mean(scores))
         if score > best:
             best, kept = score, at_source @ _kliep(at_target, at_source)
     return kept

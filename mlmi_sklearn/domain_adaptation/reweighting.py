@@ -28,7 +28,7 @@ from ..containers.domains import SOURCE, Domains
 from ..containers.unlabelled import unlabelled
 from ..exceptions import DomainWarning
 from ._weighted_fit import fit_weighted
-from .density_ratio import density_ratio, effective_sample_size
+from .density_ratio import effective_sample_size, estimate_density_ratio
 from .inputs import Stacked, StackedTargets, stack
 from .scoring import scored_rows
 
@@ -65,7 +65,7 @@ class ImportanceWeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
         as ``estimator__*``.
     method : {"classifier", "kliep"}, default="classifier"
         How weights are estimated: by a probabilistic classifier of the domains, or by
-        KLIEP; see :func:`~mlmi_sklearn.domain_adaptation.density_ratio`.
+        KLIEP; see :func:`~mlmi_sklearn.domain_adaptation.estimate_density_ratio`.
     clip : float or None, default=10.0
         Largest weight, in multiples of the mean; above 1. None for no limit.
     target_domains : collection of ids or None, default=None
@@ -261,7 +261,7 @@ class ImportanceWeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
     def _weigh(self, source: Any, target: Any) -> Array:
         if not target.shape[0]:
             return np.ones(source.shape[0])
-        return density_ratio(
+        return estimate_density_ratio(
             source,
             target,
             method=self.method,

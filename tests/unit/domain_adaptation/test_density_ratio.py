@@ -9,7 +9,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 
-from mlmi_sklearn.domain_adaptation import density_ratio, effective_sample_size
+from mlmi_sklearn.domain_adaptation import effective_sample_size, estimate_density_ratio
 from mlmi_sklearn.domain_adaptation.density_ratio import _kliep
 
 METHODS = ["classifier", "kliep"]
@@ -32,7 +32,7 @@ def gaussians(n=400, m=300, mean=1.0, sd=1.0, d=1, seed=0):
 )
 def test_the_true_ratio_is_found(method, shift):
     X, X_target, truth = gaussians(**shift)
-    w = density_ratio(X, X_target, method=method, clip=None, random_state=0)
+    w = estimate_density_ratio(X, X_target, method=method, clip=None, random_state=0)
     assert np.corrcoef(w, truth)[0, 1] > 0.93
     assert np.square(w - truth).mean() < 0.25 * truth.var()
 
@@ -40,7 +40,7 @@ def test_the_true_ratio_is_found(method, shift):
 @pytest.mark.parametrize("method", METHODS)
 def test_weighted_source_has_the_mean_of_the_target(method):
     X, X_target, _ = gaussians(d=2, mean=0.7)
-    w = density_ratio(X, X_target, method=method, random_state=0)
+    w = estimate_density_ratio(X, X_target, method=method, random_state=0)
     moved = np.average(X, axis=0, weights=w)
     assert np.abs(moved - X_target.mean(axis=0)).max() < 0.25
     assert np.abs(X.mean(axis=0) - X_target.mean(axis=0)).min() > 0.5
@@ -49,7 +49,7 @@ def test_weighted_source_has_the_mean_of_the_target(method):
 @pytest.mark.parametrize("method", METHODS)
 def test_without_shift_all_weights_are_about_one(method):
     X, X_target, _ = gaussians(mean=0.0, n=500, m=500)
-    w = density_ratio(X, X_target, method=method, random_state=0)
+    w = estimate_density_ratio(X, X_target, method=method, random_state=0)
     assert effective_sample_size(w) > 0.85 * len(w)
 
 
@@ -57,8 +57,8 @@ def test_without_shift_all_weights_are_about_one(method):
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
 def test_units_do_not_matter(method, scale):
     X, X_target, _ = gaussians(d=2, mean=0.5, n=100, m=80)
-    w = density_ratio(X, X_target, method=method, random_state=0)
-    stretched = density_ratio(
+    w = estimate_density_ratio(X, X_target, method=method, random_state=0)
+    stretched = estimate_density_ratio(
         X * scale, X_target * scale, method=method, random_state=0
     )
     assert np.allclose(w, stretched, rtol=1e-3, atol=1e-4)
@@ -67,8 +67,10 @@ def test_units_do_not_matter(method, scale):
 @pytest.mark.parametrize("method", METHODS)
 def test_limits_of_weights(method):
     X, X_target, _ = gaussians(mean=2.0, n=200)
-    free = density_ratio(X, X_target, method=method, clip=None, random_state=0)
-    clipped = density_ratio(X, X_target, method=method, clip=3.0, random_state=0)
+    free = estimate_density_ratio(X, X_target, method=method, clip=None, random_state=0)
+    clipped = estimate_density_ratio(
+        X, X_target, method=method, clip=3.0, random_state=0
+    )
     assert np.isclose(clipped.mean(), 1)
     assert np.isclose(free.mean(), 1)
     assert free.max() > 5
@@ -81,7 +83,7 @@ def test_limits_of_weights(method):
 def test_domains_apart_give_finite_weights(method):
     X, X_target = np.zeros((20, 2)), np.full((10, 2), 1e3)
     X[:10] += np.eye(2)[0]
-    w = density_ratio(X, X_target, method=method, random_state=0)
+    w = estimate_density_ratio(X, X_target, method=method, random_state=0)
     assert np.isfinite(w).all()
     assert np.isclose(w.mean(), 1)
 
@@ -90,7 +92,7 @@ def test_domains_apart_give_finite_weights(method):
 @pytest.mark.parametrize(("n", "m"), [(1, 5), (5, 1), (2, 2), (1, 1), (7, 150)])
 def test_few_rows(method, n, m):
     rng = np.random.default_rng(0)
-    w = density_ratio(
+    w = estimate_density_ratio(
         rng.normal(size=(n, 3)), rng.normal(size=(m, 3)), method=method, random_state=0
     )
     assert w.shape == (n,)
@@ -100,7 +102,9 @@ def test_few_rows(method, n, m):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_constant_features(method):
-    w = density_ratio(np.ones((6, 2)), np.ones((5, 2)), method=method, random_state=0)
+    w = estimate_density_ratio(
+        np.ones((6, 2)), np.ones((5, 2)), method=method, random_state=0
+    )
     assert np.allclose(w, 1, atol=1e-3)
 
 
@@ -109,13 +113,13 @@ def test_constant_features(method):
 def test_sparse_rows(method, both):
     X, X_target, _ = gaussians(d=3, mean=0.5, n=80, m=60)
     X[np.abs(X) < 0.5] = 0
-    w = density_ratio(
+    w = estimate_density_ratio(
         sparse.csr_matrix(X),
         sparse.csr_array(X_target) if both else X_target,
         method=method,
         random_state=0,
     )
-    dense = density_ratio(X, X_target, method=method, random_state=0)
+    dense = estimate_density_ratio(X, X_target, method=method, random_state=0)
     assert np.allclose(w, dense, rtol=1e-4, atol=1e-6)
 
 
@@ -124,19 +128,19 @@ def test_many_sparse_features():
     X = sparse.random(60, 40, 0.2, "csr", rng=rng)
     X_target = sparse.random(50, 40, 0.2, "csr", rng=rng)
     X_target.data += X_target.indices == 3
-    w = density_ratio(X, X_target, random_state=0)
-    dense = density_ratio(X.toarray(), X_target.toarray(), random_state=0)
+    w = estimate_density_ratio(X, X_target, random_state=0)
+    dense = estimate_density_ratio(X.toarray(), X_target.toarray(), random_state=0)
     assert np.allclose(w, dense, rtol=0.05, atol=0.02)
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_seeds_decide(method):
     X, X_target, _ = gaussians(n=60, m=150)
-    one = density_ratio(X, X_target, method=method, random_state=0)
+    one = estimate_density_ratio(X, X_target, method=method, random_state=0)
     assert np.array_equal(
-        one, density_ratio(X, X_target, method=method, random_state=0)
+        one, estimate_density_ratio(X, X_target, method=method, random_state=0)
     )
-    other = density_ratio(X, X_target, method=method, random_state=1)
+    other = estimate_density_ratio(X, X_target, method=method, random_state=1)
     assert not np.array_equal(one, other)
     assert np.corrcoef(one, other)[0, 1] > 0.8
 
@@ -150,7 +154,7 @@ def test_a_classifier_of_ones_own(routing):
     ]
     with sklearn.config_context(enable_metadata_routing=routing):
         for model in models:
-            w = density_ratio(X, X_target, estimator=model, random_state=0)
+            w = estimate_density_ratio(X, X_target, estimator=model, random_state=0)
             assert np.corrcoef(w, truth)[0, 1] > 0.75
             assert not hasattr(model, "classes_")
 
@@ -160,7 +164,7 @@ def test_rows_are_judged_by_those_that_have_not_seen_them():
     X, X_target = rng.normal(size=(100, 5)), rng.normal(size=(100, 5))
     forest = RandomForestClassifier(50, random_state=0)
     # In sample, a forest would call every source row a source row.
-    w = density_ratio(X, X_target, estimator=forest, clip=None, random_state=0)
+    w = estimate_density_ratio(X, X_target, estimator=forest, clip=None, random_state=0)
     assert effective_sample_size(w) > 50
 
 
@@ -202,7 +206,7 @@ def test_kliep_ignores_kernels_that_no_source_row_reaches():
 def test_bad_input(change, message):
     good = {"X_source": np.zeros((4, 2)), "X_target": np.zeros((4, 2))}
     with pytest.raises(ValueError, match=message):
-        density_ratio(**{**good, **change})
+        estimate_density_ratio(**{**good, **change})
 
 
 def test_effective_sample_size_is_between_one_and_all():
