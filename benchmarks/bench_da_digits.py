@@ -31,6 +31,7 @@ from _da import mean_sd, print_table, quiet, verdict, write
 
 from mlmi_sklearn import DANNClassifier, MMEClassifier, metrics
 from mlmi_sklearn.datasets import make_rotated_moons, make_shifted_digits
+from mlmi_sklearn.model_selection import safe_select
 
 SHIFTS = ("blend", "rotate", "gain", "roll", "blur", "scale")
 DEFAULTS = {
@@ -199,19 +200,19 @@ def toy_tasks():
 
 
 def safe(seeds):
-    from mlmi_sklearn.model_selection import safe_select
-
     rows = []
     for task, draw in toy_tasks().items():
         chosen, alone, default = [], [], []
         for seed in range(seeds):
             X, y, domain = draw(seed)
             X_test, y_test = X[domain < 0], y[domain < 0]
-            grid = [
-                DANNClassifier(lambda_=lambda_, random_state=seed)
-                for lambda_ in (0.1, 0.3, 1)
-            ]
-            model = safe_select(grid, X, y, sample_domain=domain, random_state=seed)
+            model = safe_select(
+                DANNClassifier(random_state=seed, diagnostics=False),
+                {"lambda_": [0.1, 0.3, 1]},
+                *(X, y),
+                sample_domain=domain,
+                random_state=seed,
+            )
             chosen.append(accuracy_of(model.best_estimator_, X_test, y_test))
             for found, params in ((alone, {"lambda_": 0}), (default, {})):
                 model, _ = fitted(DANNClassifier(), seed, X, y, domain, **params)

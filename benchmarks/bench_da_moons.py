@@ -74,8 +74,17 @@ def main():
     print(f"\nmean: {verdict(np.mean(accuracy), 0.93)}; worst: ", end="")
     print(f"{verdict(min(accuracy), 0.85)}; CPU seconds: ", end="")
     print("reached" if max(r["cpu_seconds"] for r in first) <= 2 else "MISSED", end="")
-    nearer = sum(r["pad_features"] < r["pad_input"] for r in first)
-    print(f" (<= 2); PAD falls in {nearer} of {len(first)}")
+    plain = [r for r in rows if r["method"] == "source only"][: options.seeds]
+    pads = [
+        (r["pad_features"], s["pad_features"], r["pad_input"])
+        for r, s in zip(first, plain, strict=True)
+    ]
+    print(" (<= 2)\nPAD of features below that of the source-only net's in ", end="")
+    print(
+        f"{sum(a < b for a, b, _ in pads)} of {len(pads)}, below that of inputs in ",
+        end="",
+    )
+    print(sum(a < c for a, _, c in pads))
     write(
         "da_moons.json",
         "Moons turned by 35 degrees, 15 hidden units",
