@@ -6,25 +6,17 @@ import copy
 import warnings
 from dataclasses import replace
 from functools import partial
-from numbers import Integral, Real
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags, _safe_indexing
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _num_samples, check_is_fitted
 from torch import nn
 
-from ..base import (
-    COMPONENT,
-    TRAINING_CONSTRAINTS,
-    Recipe,
-    TorchEstimator,
-    build_backbone,
-)
+from ..base import Recipe, TorchEstimator, build_backbone
 from ..base.inputs import as_tensor, read_array, require_shape
 from ..base.plan import Plan, split_rows
 from ..base.targets import Encoded
@@ -41,59 +33,24 @@ from ..training.data import Rows, Targets, TensorRows, TrainingData
 from ..training.net import LeanNet
 from ..training.sparse import SparseRows
 from .batches import DomainData
-from .cutting import Cut, as_domain_rows, domain_names, require_known_domains
-from .diagnostics import diagnose
+from .constraints import DEEP, DISCRIMINATOR, DOMAIN_CONSTRAINTS, SHALLOW, Pace
+from .cutting import (
+    Cut,
+    as_domain_rows,
+    domain_names,
+    known_rows,
+    labelled_source_rows,
+    require_known_domains,
+)
+from .diagnostics import diagnose, unmeasured
 from .inputs import DomainRows, Stacked, StackedTargets, stack
 from .net import DomainNet
-from .objective import LAMBDA_SCHEDULES, DomainObjective
+from .objective import DomainObjective
 from .parts import build_divergence
 
-__all__ = ["DOMAIN_CONSTRAINTS", "DomainEstimator"]
+__all__ = ["DomainEstimator"]
 
 Array = NDArray[Any]
-
-_DISCRIMINATOR = (100,)
-
-
-class _Pace(NamedTuple):
-    """How fast and how long a net is trained."""
-
-    lr: float
-    batch_size: int
-    max_epochs: int
-
-
-# Sigmoid units without normalisation learn nothing at the rate of the deep form:
-# benchmarks/bench_da_moons.py and bench_da_digits.py.
-_DEEP = _Pace(lr=0.03, batch_size=64, max_epochs=60)
-_SHALLOW = _Pace(lr=1.0, batch_size=16, max_epochs=100)
-
-_NOT_NEGATIVE = Interval(Real, 0, None, closed="left")
-_AUTO = StrOptions({"auto"})
-_SIZES = [
-    "array-like",
-    Interval(Integral, 1, None, closed="left"),
-]
-
-DOMAIN_CONSTRAINTS: dict[str, list[Any]] = {
-    **TRAINING_CONSTRAINTS,
-    "divergence": COMPONENT,
-    "lambda_": [_NOT_NEGATIVE],
-    "lambda_schedule": [StrOptions(set(LAMBDA_SCHEDULES)), callable],
-    "gamma": [Interval(Real, 0, None, closed="neither")],
-    "discriminator": _SIZES,
-    "discriminator_rate": [StrOptions({"full", "lambda"})],
-    "domain_norm": [StrOptions({"separate", "shared", "adabn"})],
-    "hidden_layer_sizes": [*_SIZES, None],
-    "target_labels": [StrOptions({"ignore", "use"})],
-    "target_domains": ["array-like", set, None],
-    "entropy": [_NOT_NEGATIVE],
-    "momentum": [Interval(Real, 0, 1, closed="left")],
-    "diagnostics": ["boolean"],
-    "lr": [_AUTO, Interval(Real, 0, None, closed="neither")],
-    "max_epochs": [_AUTO, Interval(Integral, 1, None, closed="left")],
-    "batch_size": [_AUTO, Interval(Integral, 1, None, closed="left")],
-}
 
 
 class DomainEstimator(
@@ -125,6 +82,10 @@ class DomainEstimator(
     def __sklearn_is_fitted__(self) -> bool:
         # The name of lambda_ would count as the trace of a fit.
         return hasattr(self, "net_")
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.net_.module_.out_features
 
     def transform(self, X: Any) -> Array:
         """Compute features that training has made alike in all domains.
@@ -231,9 +192,9 @@ class DomainEstimator(
         return super()._choice(component)
 
     @property
-    def _pace(self) -> _Pace:
+    def _pace(self) -> Pace:
         """What stands for ``"auto"``."""
-        return _DEEP if self.hidden_layer_sizes is None else _SHALLOW
+        return DEEP if self.hidden_layer_sizes is None else SHALLOW
 
     def _learning_rate(self) -> float:
         return self._pace.lr if self.lr == "auto" else float(self.lr)
@@ -272,7 +233,7 @@ class DomainEstimator(
         """Return hidden units of the critic; none in the shallow form of the paper."""
         sizes = tuple(int(units) for units in np.atleast_1d(self.discriminator))
         # Whoever asks for the shallow form and names no critic means the paper's.
-        shallow = self.hidden_layer_sizes is not None and sizes == _DISCRIMINATOR
+        shallow = self.hidden_layer_sizes is not None and sizes == DISCRIMINATOR
         return () if shallow else sizes
 
     def _assemble(self, recipe: Recipe) -> nn.Module:
@@ -322,11 +283,10 @@ class DomainEstimator(
         rows = as_domain_rows(inputs)
         net.to_probabilities_ = self._probabilities_of(net, encoded)
         cut = Cut(self, rows, encoded, plan)
-        known = encoded.y >= 0 if encoded.y.ndim == 1 else ~np.isnan(encoded.y).all(1)
-        source, target = known & ~rows.is_target, rows.is_target
+        known, target = known_rows(encoded.y), rows.is_target
         labelled = known & target
         others = target if self._streams_labelled else target & ~known
-        first, valid = np.flatnonzero(source), None
+        first, valid = labelled_source_rows(known, target), None
         if self.early_stopping:
             strata = None if encoded.strata is None else encoded.strata[first]
             parts = split_rows(
@@ -366,12 +326,12 @@ class DomainEstimator(
         attributes: dict[str, Any],
         data: tuple[Any, Any],
     ) -> None:
+        attributes |= unmeasured(net, encoded)  # is published if training diverges
         super()._train(net, inputs, encoded, plan, attributes, data)
         rows = as_domain_rows(inputs)
         if self.domain_norm == "adabn" and rows.is_target.any():
             self._match_statistics(net, rows[rows.is_target])
         net.module_.eval()
-        attributes["lambda_path_"] = np.asarray(net.lambda_path_)
         attributes |= diagnose(self, net, rows, encoded, plan)
 
     def _match_statistics(self, net: Any, inputs: Any) -> None:
@@ -385,12 +345,28 @@ class DomainEstimator(
                 stacklevel=4,
             )
             return
+        if inputs.shape[0] < 2:
+            warnings.warn(
+                "One row has no spread, so statistics of batch normalisation stay "
+                "those of training. Pass more rows of the target.",
+                DomainWarning,
+                stacklevel=4,
+            )
+            return
         rows = self._rows(inputs, next(net.module_.parameters()).dtype)
         data = TrainingData(rows, Targets(None))
         size = self._rows_per_prediction(inputs)
         device = torch.device(net.device)
         batches = TensorBatches(data, size, device=device, copy=True)
         set_statistics(net.module_, (x for x, _ in batches))
+
+    def _publish(self, net: LeanNet, attributes: dict[str, Any], resume: bool) -> None:
+        super()._publish(net, attributes, resume)
+        path = self.history_.get("lambda")
+        # An epoch without rows of a target has none.
+        self.lambda_path_ = (
+            np.zeros(self.n_iter_) if path is None else path.fillna(0.0).to_numpy()
+        )
 
     def _open_bridge(
         self, net: LeanNet, attributes: dict[str, Any], data: tuple[Any, Any]

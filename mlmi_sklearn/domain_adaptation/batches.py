@@ -83,6 +83,15 @@ class DomainBatch:
     target_weight: Tensor | None = None
     domains: tuple[Tensor, Tensor] | None = None
 
+    @property
+    def parts(self) -> list[tuple[Any, Tensor | None]]:
+        """Rows and weights of source, labelled and other rows of the target."""
+        return [
+            (self.source, self.source_weight),
+            (self.labelled, self.labelled_weight),
+            (self.target, self.target_weight),
+        ]
+
     def __len__(self) -> int:
         return len(self.source) + (0 if self.labelled is None else len(self.labelled))
 
@@ -175,8 +184,11 @@ class DomainBatches:
         Batches of the source.
     target, labelled : Stream or None
         Rows of the target, and labelled ones.
+
+    Attributes
+    ----------
     class_factors : Tensor of shape (n_classes,) or None
-        Factors on the weights of source rows by their classes.
+        Factors on the weights of source rows by their classes; None at first.
     """
 
     def __init__(
@@ -184,12 +196,11 @@ class DomainBatches:
         source: TensorBatches,
         target: Stream | None,
         labelled: Stream | None,
-        class_factors: Tensor | None = None,
     ) -> None:
         self.source = source
         self.target = target
         self.labelled = labelled
-        self.class_factors = class_factors
+        self.class_factors: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.source)
@@ -227,12 +238,12 @@ def _with_labelled(batch: DomainBatch, y: Any, labelled: Any) -> Targets:
     found, (y_labelled, weight) = labelled
     batch.labelled = found[0] if isinstance(found, tuple) else found
     source = batch.source_weight
-    ones = torch.ones(len(y_labelled), device=y.device)
-    own = ones if weight is None else weight
-    ours = torch.ones(len(y), device=y.device) if source is None else source
+    like = batch.labelled  # its type is that of the losses
+    own = like.new_ones(len(y_labelled)) if weight is None else weight
+    ours = like.new_ones(len(y)) if source is None else source
     batch.labelled_weight = weight
     balanced = own * (ours.sum() / own.sum())
-    return Targets(torch.cat([y, y_labelled]), torch.cat([ours.to(balanced), balanced]))
+    return Targets(torch.cat([y, y_labelled]), torch.cat([ours, balanced]))
 
 
 def _moved(stream: Stream | None, n: int, device: torch.device | None) -> Iterator[Any]:

@@ -12,7 +12,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..base import CLASS_WEIGHT, ClassifierOutputs, with_training_parameters
 from ..base.targets import Encoded
-from .base import DOMAIN_CONSTRAINTS, DomainEstimator
+from .base import DomainEstimator
+from .constraints import DOMAIN_CONSTRAINTS
 from .docs import PACE, with_domain_parameters
 from .label_shift import LabelShift
 from .open_set import require_unknown_label, unknown_label_for
@@ -63,6 +64,15 @@ class DomainClassifier(DomainTargets, ClassifierOutputs, DomainEstimator):
         unknown = unknown_label_for(self.unknown_label, self.classes_)
         kind = np.result_type(decided, np.asarray(unknown))
         return np.where(rejected, np.asarray(unknown, dtype=kind), decided)
+
+    def _encode_labels(self, y: Array, weight: Array | None) -> Encoded:
+        for name in ("partial", "reject_threshold", "label_shift"):
+            if getattr(self, name, None) not in (None, False):
+                raise ValueError(
+                    f"{name}={getattr(self, name)!r} is not defined for multi-label y, "
+                    "whose rows are of several classes or of none."
+                )
+        return super()._encode_labels(y, weight)
 
     def _encode_classes(
         self, classes: Array, codes: Array, weight: Array | None

@@ -17,7 +17,14 @@ from ..training.device import fits_on
 from .batches import RowsOfDomains
 from .inputs import DomainRows
 
-__all__ = ["Cut", "as_domain_rows", "domain_names", "require_known_domains"]
+__all__ = [
+    "Cut",
+    "as_domain_rows",
+    "domain_names",
+    "known_rows",
+    "labelled_source_rows",
+    "require_known_domains",
+]
 
 Array = NDArray[Any]
 
@@ -44,6 +51,48 @@ def require_known_domains(names: Array, n_domains: int) -> None:
             f"of this model knows {names[:n_domains].tolist()}. Pass rows of all "
             "domains in the first call, or fit anew with warm_start=False."
         )
+
+
+def known_rows(y: Array) -> Array:
+    """Return which rows have a target.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n,) or (n, n_outputs)
+        Encoded targets: -1 for an unknown class, NaN for an unknown number.
+
+    Returns
+    -------
+    ndarray of bool of shape (n,)
+        Where to train.
+
+    Raises
+    ------
+    ValueError
+        If of a row only some of several targets are known.
+    """
+    if y.ndim == 1:
+        return np.asarray(y >= 0)
+    unknown = np.isnan(y)
+    some = unknown.any(1) & ~unknown.all(1)
+    if some.any():
+        raise ValueError(
+            f"y has {int(some.sum())} rows of which only some of the targets are "
+            "known. Mark all targets of such a row as unknown, or fill them in."
+        )
+    return np.asarray(~unknown.all(1))
+
+
+def labelled_source_rows(known: Array, is_target: Array) -> Array:
+    """Return the numbers of rows of a source with a target; there must be some."""
+    rows = np.flatnonzero(known & ~is_target)
+    if not len(rows):
+        raise ValueError(
+            "No row of a source has a target that is known and a weight above 0. Pass "
+            "labelled rows of a source (sample_domain >= 0); where there is one domain "
+            "only, pass no sample_domain."
+        )
+    return rows
 
 
 class Cut:

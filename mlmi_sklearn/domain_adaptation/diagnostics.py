@@ -19,7 +19,7 @@ from ..training.data import Targets, TrainingData
 from .class_shares import estimate_class_shares
 from .inputs import DomainRows
 
-__all__ = ["diagnose"]
+__all__ = ["diagnose", "unmeasured"]
 
 Array = NDArray[Any]
 
@@ -71,26 +71,53 @@ def diagnose(
         The fitted attributes ``pad_``, ``discriminator_accuracy_``,
         ``class_shares_`` and ``adaptation_report_``. Warns where something is wrong.
     """
-    path = _accuracy_path(net)
-    last = float(path[-1]) if len(path) else float("nan")
-    report = Bunch(
-        n_source=encoded.attributes["n_source_"],
-        n_target=encoded.attributes["n_target_"],
-        lambda_=float(net.objective.lambda_),
-        pad_input=float("nan"),
-        pad_features=float("nan"),
-        discriminator_accuracy=last,
-        label_shift=float("nan"),
-        warnings=[],
-    )
-    found = {"pad_": {}, "discriminator_accuracy_": last, "class_shares_": None}
+    found = unmeasured(net, encoded)
+    report, path = found["adaptation_report_"], _accuracy_path(net)
+    if len(path):
+        report.discriminator_accuracy = float(path[-1])
+        found["discriminator_accuracy_"] = report.discriminator_accuracy
     if rows.is_target.any() and estimator.diagnostics:
         sides = _samples(estimator, net, rows, encoded, plan)
         found |= _figures(estimator, net, sides, encoded, report)
     _judge(estimator, report, path)
     for text in report.warnings:
         warnings.warn(text, DomainWarning, stacklevel=6)
-    return {**found, "adaptation_report_": report}
+    return found
+
+
+def unmeasured(net: Any, encoded: Encoded) -> dict[str, Any]:
+    """Return what :func:`diagnose` does, before anything is known.
+
+    Parameters
+    ----------
+    net : DomainNet
+        Initialised.
+    encoded : Encoded
+        Targets of the fit.
+
+    Returns
+    -------
+    dict of str to object
+        The fitted attributes, with NaN for numbers.
+    """
+    nan = float("nan")
+    report = Bunch(
+        n_source=encoded.attributes["n_source_"],
+        n_target=encoded.attributes["n_target_"],
+        lambda_=float(net.objective.lambda_),
+        pad_input=nan,
+        pad_features=nan,
+        discriminator_accuracy=nan,
+        label_shift=nan,
+        warnings=[],
+        verdict="Not measured: training diverged.",
+    )
+    return {
+        "pad_": {},
+        "discriminator_accuracy_": nan,
+        "class_shares_": None,
+        "adaptation_report_": report,
+    }
 
 
 def _accuracy_path(net: Any) -> Array:
@@ -130,14 +157,14 @@ def _figures(
 ) -> dict[str, Any]:
     """Fill in the report; return the attributes."""
     source, target = sides
-    pad = {
-        "input": proxy_a_distance(source.inputs, target.inputs),
-        "features": proxy_a_distance(source.features, target.features),
-    }
-    report.pad_input, report.pad_features = pad["input"], pad["features"]
+    pad = {}
+    if min(len(source.features), len(target.features)) > 1:  # halves are compared
+        pad["input"] = proxy_a_distance(source.inputs, target.inputs)
+        pad["features"] = proxy_a_distance(source.features, target.features)
+        report.pad_input, report.pad_features = pad["input"], pad["features"]
     if np.isnan(report.discriminator_accuracy):
         # Of the linear classifier behind the distance: PAD = 2 (1 - 2 error).
-        report.discriminator_accuracy = 0.5 + pad["features"] / 4
+        report.discriminator_accuracy = 0.5 + report.pad_features / 4
     shares = _shares(net, source, target, encoded)
     if shares is not None:
         report.label_shift = float(0.5 * np.abs(shares[1] - shares[0]).sum())
@@ -192,7 +219,7 @@ def _judge(estimator: Any, report: Bunch, path: Array) -> None:
 def _verdict(report: Bunch) -> str:
     """Return one sentence on what the figures say."""
     if np.isnan(report.pad_features):
-        return "Adapted, not judged: diagnostics=False."
+        return "Adapted, not judged: diagnostics=False, or one row in a domain."
     before, after = report.pad_input, report.pad_features
     figures = f"proxy A-distance {before:.2f} of inputs, {after:.2f} of features"
     if before < _APART:

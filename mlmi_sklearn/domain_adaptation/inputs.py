@@ -176,10 +176,33 @@ def _join(
         raise ValueError(
             f"X_target has {m} rows, but y_target has {_num_samples(y_target)}."
         )
-    both = np.concatenate([np.asarray(y), np.asarray(as_host_array(y_target))])
-    missing = unlabelled(both, integers=integers)
-    known = np.ones(n + m, bool) if missing is None else ~missing
+    both, known = _join_targets(np.asarray(y), y_target, integers)
     return stack_rows(X, X_target), both, domains, known
+
+
+def _join_targets(y: Array, y_target: Any, integers: bool) -> tuple[Array, Array]:
+    """Put targets one after the other; return them, and which are known.
+
+    Markers of the target may be of another kind than the labels: NaN beside integers,
+    -1 or None beside strings.
+    """
+    given = np.asarray(as_host_array(y_target))
+    if given.dtype.kind == y.dtype.kind or y.ndim != 1 or given.ndim != 1:
+        both = np.concatenate([y, given])
+        missing = unlabelled(both, integers=integers)
+        return both, np.ones(both.shape, bool) if missing is None else ~missing
+    lost = np.asarray(pd.isna(given))
+    if given.dtype.kind == "i" and integers:
+        lost |= given == -1
+    labels = np.full(len(given), None, dtype=object)
+    labels[lost], labels[~lost] = y[0], given[~lost]
+    values = np.asarray(labels.tolist())
+    if y.dtype.kind in "iu" and (~lost).any() and values.dtype.kind == "f":
+        whole = values.astype(y.dtype)
+        values = whole if (whole == values).all() else values
+    own = unlabelled(y, integers=integers)
+    known = np.concatenate([np.ones(len(y), bool) if own is None else ~own, ~lost])
+    return np.concatenate([y, values]), known
 
 
 def stack_rows(first: Any, second: Any) -> Any:

@@ -54,6 +54,7 @@ class DomainNet(LeanNet):
     to_probabilities_: Any = None
     last_sides_: Sides | None = None
     class_factors_: Tensor | None = None
+    pairs_: DomainBatches | None = None
 
     def __init__(
         self,
@@ -78,10 +79,9 @@ class DomainNet(LeanNet):
             return batches
         if dataset.target is None and dataset.labelled is None:
             return batches
-        if not hasattr(self, "streams_"):
-            self.streams_ = self._make_streams(dataset)
-        target, labelled = self.streams_
-        return DomainBatches(batches, target, labelled, self.class_factors_)
+        target, labelled = self._make_streams(dataset)
+        self.pairs_ = DomainBatches(batches, target, labelled)
+        return self.pairs_
 
     def _make_streams(self, dataset: DomainData) -> list[Stream | None]:
         """Open the streams of the target, whose orders leave that of the source be."""
@@ -104,11 +104,13 @@ class DomainNet(LeanNet):
         self.last_sides_ = self.class_factors_ = None
         self.domain_terms_: list[Tensor] = []
         self.target_shares_: Tensor | None = None
-        self.__dict__.pop("streams_", None)
         self.apart_ = self.apart and has_batch_statistics(self.module_)
         divergence = getattr(self.module_, "divergence", None)
         self.divergence_uses_: frozenset[str] = getattr(divergence, "uses", frozenset())
-        super().fit_loop(X, y, epochs, **kwargs)
+        try:
+            super().fit_loop(X, y, epochs, **kwargs)
+        finally:
+            self.pairs_ = self.last_sides_ = None  # or the data would stay in memory
         return self
 
     def _gradients(self, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -135,10 +137,8 @@ class DomainNet(LeanNet):
             Scores of labelled rows.
         """
         inputs, targets = batch
-        if isinstance(inputs, tuple):  # rows with codes of domains, in a validation
-            inputs = inputs[0]
         if not isinstance(inputs, DomainBatch):
-            return super().batch_loss((inputs, targets))
+            return super().batch_loss(batch)
         raw, sides = self._forward(inputs)
         losses = self.criterion_(raw, targets.y)
         if sides is None:
@@ -148,23 +148,26 @@ class DomainNet(LeanNet):
         self._remember(sides, value, total)
         return losses + total, raw
 
+    def _call(self, function: Any, x: Any) -> Tensor:
+        # Rows may come with the codes of their domains.
+        return super()._call(function, x[0] if isinstance(x, tuple) else x)
+
     def _forward(self, batch: DomainBatch) -> tuple[Tensor, Sides | None]:
         """Return scores of labelled rows, and both sides if there are two."""
         n = len(batch.source)
         if self.apart_:
             raw_s, zs = self._pass(batch.source, batch.source_weight)
-            others = [x for x in (batch.labelled, batch.target) if x is not None]
-            raw_o, zo = self._pass(_joined(others), self._weight_of_others(batch))
+            raw_o, zo = self._pass(*_joined(batch.parts[1:]))
         else:
-            rows = [batch.source, batch.labelled, batch.target]
-            raw, z = self._pass(_joined([x for x in rows if x is not None]), None)
+            raw, z = self._pass(*_joined(batch.parts))
             raw_s, zs, raw_o, zo = raw[:n], z[:n], raw[n:], z[n:]
         n_labelled = 0 if batch.labelled is None else len(batch.labelled)
         raw = torch.cat([raw_s, raw_o[:n_labelled]]) if n_labelled else raw_s
         if batch.target is None:
             return raw, None
         raw_t, zt = raw_o[n_labelled:], zo[n_labelled:]
-        return raw, Sides(zs, zt, raw_s, raw_t, self._keywords(batch, raw_s, raw_t))
+        keywords = self._keywords(batch, raw_s, raw_t)
+        return raw, Sides(zs, zt, raw_s, raw_t, keywords, batch.target_weight)
 
     def _pass(self, x: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor]:
         """Run the module once; return scores and features in full precision."""
@@ -178,17 +181,6 @@ class DomainNet(LeanNet):
         with context, autocast(torch.device(self.device), self.amp_dtype):
             raw, z = self.module_(x, features=True)
         return raw.float(), z.float()
-
-    def _weight_of_others(self, batch: DomainBatch) -> Tensor | None:
-        """Return weights of labelled and other rows of the target, if any has one."""
-        pairs = [
-            (batch.labelled, batch.labelled_weight),
-            (batch.target, batch.target_weight),
-        ]
-        present = [(x, w) for x, w in pairs if x is not None]
-        if all(w is None for _, w in present):
-            return None
-        return torch.cat([x.new_ones(len(x)) if w is None else w for x, w in present])
 
     def _keywords(
         self, batch: DomainBatch, raw_s: Tensor, raw_t: Tensor
@@ -244,7 +236,16 @@ class DomainNet(LeanNet):
         if self.target_shares_ is not None:
             shares, self.target_shares_ = self.target_shares_, None
             self.class_factors_ = (shares / shares.max()).clamp(min=_LEAST_FACTOR)
+            if self.pairs_ is not None:
+                self.pairs_.class_factors = self.class_factors_
 
 
-def _joined(parts: list[Any]) -> Any:
-    return parts[0] if len(parts) == 1 else torch.cat(parts)
+def _joined(parts: list[tuple[Any, Tensor | None]]) -> tuple[Any, Tensor | None]:
+    """Put rows one after the other, and their weights if any has one."""
+    present = [(x, w) for x, w in parts if x is not None]
+    if len(present) == 1:
+        return present[0]
+    rows = torch.cat([x for x, _ in present])
+    if all(w is None for _, w in present):
+        return rows, None
+    return rows, torch.cat([x.new_ones(len(x)) if w is None else w for x, w in present])

@@ -95,6 +95,8 @@ class Sides:
         Scores.
     keywords : dict
         What else the divergence takes: weights, probabilities, domains.
+    target_weight : Tensor of shape (m,) or None
+        Weights of target rows.
     """
 
     zs: Tensor
@@ -102,11 +104,7 @@ class Sides:
     raw_s: Tensor
     raw_t: Tensor
     keywords: dict[str, Any]
-
-    @property
-    def target_weight(self) -> Tensor | None:
-        """Weights of target rows."""
-        return self.keywords.get("weights", (None, None))[1]
+    target_weight: Tensor | None = None
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,9 @@ def pack_domains(
     marker = _marker(labels)
     columns = [labels]
     for _, X, y in others:
-        columns.append(np.full(_num_samples(X), marker) if y is None else y)
+        columns.append(
+            np.full((_num_samples(X), *labels.shape[1:]), marker) if y is None else y
+        )
     ids = [np.full(_num_samples(X), k + 1) for k, (_, X, _) in enumerate(parts)]
     ids += [np.full(_num_samples(X), -k - 1) for k, (_, X, _) in enumerate(others)]
     X = reduce(stack_rows, [X for _, X, _ in parts + others])

@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 from ..base import Recipe, RegressorOutputs, with_training_parameters
 from ..base.targets import Encoded
-from .base import DOMAIN_CONSTRAINTS, DomainEstimator
+from .base import DomainEstimator
+from .constraints import DOMAIN_CONSTRAINTS
 from .docs import PACE, with_domain_parameters
 from .targets import DomainTargets
 

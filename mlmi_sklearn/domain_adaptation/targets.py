@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
@@ -75,3 +76,7 @@ class DomainTargets(Host):
 
     def _encode_again(self, y: Any, weight: Array | None) -> Encoded:
         return encode_partly(super()._encode_again, y, weight)
+
+    def _encode_known(self, classes: Array, y: Any, weight: Array | None) -> Encoded:
+        encode: Callable[..., Encoded] = partial(super()._encode_known, classes)
+        return encode_partly(encode, y, weight)

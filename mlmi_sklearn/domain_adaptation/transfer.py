@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.base import clone
 
-from ..exceptions import DomainWarning
+from ..exceptions import DomainWarning, TrainingDivergedError
 from ..metrics import reverse_validation_score
 from .inputs import Stacked, StackedTargets
 
@@ -28,22 +28,33 @@ class TransferCheck(Host):
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, **options: Any) -> Any:
         """Train, then check or replace what was trained, if that is asked for."""
+        if self.selection is not None and options.get("epochs") is not None:
+            raise ValueError(
+                f"selection={self.selection!r} needs all data at once, which "
+                "partial_fit has not. Use fit, or set selection=None."
+            )
         super()._fit(X, y, sample_weight, **options)
         wanted = self.selection is not None and isinstance(y, StackedTargets)
-        if not wanted or self.lambda_ == 0:
+        if not wanted or self.lambda_ == 0 or not self.n_target_:
             return self
-        own, control = self._reverse_scores(X, y)
+        try:
+            own, control = self._reverse_scores(X, y)
+        except (ValueError, TrainingDivergedError) as error:
+            self._warn(_NOT_POSSIBLE.format(error))
+            return self
         self.adaptation_report_.reverse_validation = own
         self.adaptation_report_.reverse_validation_source_only = control
         if own >= control - _TOLERANCE:
             return self
         keep = self.selection == "safe"
-        text = _NEGATIVE.format(own, control) + (_KEPT if keep else _ADVICE)
         if keep:
             self._replace_by_source_only(X, y, sample_weight)
-        self.adaptation_report_.warnings.append(text)
-        warnings.warn(text, DomainWarning, stacklevel=5)
+        self._warn(_NEGATIVE.format(own, control) + (_KEPT if keep else _ADVICE))
         return self
+
+    def _warn(self, text: str) -> None:
+        self.adaptation_report_.warnings.append(text)
+        warnings.warn(text, DomainWarning, stacklevel=6)
 
     def _reverse_scores(self, X: Stacked, y: StackedTargets) -> tuple[float, float]:
         """Return scores of reverse validation: of these settings, and of no target."""
@@ -69,7 +80,9 @@ class TransferCheck(Host):
     def _replace_by_source_only(self, X: Any, y: Any, sample_weight: Any) -> None:
         """Keep a net trained on the source alone."""
         report = self.adaptation_report_
-        control = clone(self).set_params(lambda_=0.0, entropy=0.0, selection=None)
+        control = clone(self).set_params(
+            lambda_=0.0, entropy=0.0, selection=None, label_shift=None
+        )
         control._fit(X, y, sample_weight, resume=False)
         own = self.get_params(deep=False)
         for name, value in vars(control).items():
@@ -82,6 +95,9 @@ class TransferCheck(Host):
 _NEGATIVE = (
     "Adaptation seems to hurt (negative transfer): reverse validation scores {:.3f}, "
     "and {:.3f} for the source alone. "
+)
+_NOT_POSSIBLE = (
+    "Whether adaptation pays could not be checked, as reverse validation failed: {}"
 )
 _ADVICE = (
     "Lower lambda_, look at label_shift, or let "
