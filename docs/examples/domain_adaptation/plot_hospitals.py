@@ -161,7 +161,9 @@ print(
 # One hospital in a row
 # ---------------------
 #
-# Dots are means, lines one standard deviation over seeds to either side.
+# Dots are means, lines one standard deviation over seeds to either side. In Switzerland
+# eight patients are healthy, and five of them are among the labels that are given away:
+# half of the balanced accuracy there rests on three patients.
 
 STYLE = {
     "source only": ("o", "#000000"),
@@ -170,9 +172,7 @@ STYLE = {
     "source + 10 labels": ("s", "#999999"),
     "MME, 10 labels": ("D", "#009E73"),
 }
-figure, axes = plt.subplots(
-    1, 2, figsize=(9.6, 4.2), layout="constrained", sharey=True
-)
+figure, axes = plt.subplots(1, 2, figsize=(9.6, 4.2), layout="constrained", sharey=True)
 titles = {"accuracy": "accuracy", "balanced": "balanced accuracy"}
 for ax, (score, title) in zip(axes, titles.items(), strict=True):
     for row, site in enumerate(sites.groups):
@@ -197,7 +197,7 @@ for ax, (score, title) in zip(axes, titles.items(), strict=True):
         )
         if row:
             ax.axhline(row - 0.5, color="0.85", linewidth=0.8)
-    ax.set(xlabel=title, xlim=(0.35, 1.0))
+    ax.set(xlabel=title, xlim=(0.3, 1.0))
     ax.spines[["top", "right"]].set_visible(False)
 axes[0].set_yticks(range(len(sites.groups)), list(sites.groups))
 axes[0].set_ylim(len(sites.groups) - 0.5, -0.5)

@@ -2,11 +2,11 @@
 Two moons, turned: what a domain-adversarial net does to a decision boundary
 ============================================================================
 
-The smallest picture of domain adaptation, from section 5.1.1 of Ganin et al. (2016): two
-moons with labels are the source, and the same moons, turned by 35 degrees and without
-labels, are the target. A net that knows the source alone draws its boundary through
-the target. A domain-adversarial net (DANN) sees where the points of the target are,
-and turns its boundary with them.
+The smallest picture of domain adaptation, from section 5.1.1 of Ganin et al. (2016):
+two moons with labels are the source, and the same moons, turned by 35 degrees and
+without labels, are the target. A net that knows the source alone draws its boundary
+through the target. A domain-adversarial net (DANN) sees where the points of the target
+are, and turns its boundary with them.
 """
 
 # %%
@@ -78,7 +78,6 @@ for name, lambda_ in strengths.items():
 # ``score`` counts the rows of the target where there are any. The proxy A-distance
 # (PAD) says how well a linear machine tells source from target by the 15 features: 0
 # is not at all, 2 is always.
-
 
 
 def mean_and_sd(values):
