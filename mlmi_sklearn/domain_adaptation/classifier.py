@@ -65,6 +65,15 @@ class DomainClassifier(DomainTargets, ClassifierOutputs, DomainEstimator):
         kind = np.result_type(decided, np.asarray(unknown))
         return np.where(rejected, np.asarray(unknown, dtype=kind), decided)
 
+    def _link_of(self, criterion: Any, encoded: Encoded) -> str:
+        link = super()._link_of(criterion, encoded)
+        if link == "identity" and self.reject_threshold is not None:
+            raise ValueError(
+                f"reject_threshold={self.reject_threshold} is a probability, but "
+                f"scores of loss={self.loss!r} are margins. Use loss='cross-entropy'."
+            )
+        return link
+
     def _encode_labels(self, y: Array, weight: Array | None) -> Encoded:
         for name in ("partial", "reject_threshold", "label_shift"):
             if getattr(self, name, None) not in (None, False):
@@ -282,7 +291,8 @@ class DANNClassifier(LabelShift, TransferCheck, DomainClassifier):
         X_target, y_target : array-like, default=None
             Rows of the target, and what is known of their targets, where they are not
             in ``X``. For notebooks: a ``Pipeline`` before this estimator does not
-            transform them unless it has ``transform_input=["X_target"]``.
+            transform them unless it has ``transform_input=["X_target"]``, metadata
+            routing is on, and ``set_fit_request(X_target=True)`` was called.
 
         Returns
         -------

@@ -248,7 +248,8 @@ def read_targets_of(y: StackedTargets, read: Any) -> PartialTargets:
     if not seen.any():
         raise ValueError(
             "No row has a target that may be used: there are only rows of target "
-            "domains. Pass labelled rows of a source (sample_domain >= 0)."
+            "domains. Pass labelled rows of a source (sample_domain >= 0). In a "
+            "cross-validation, use mlmi_sklearn.model_selection.DomainStratifiedKFold."
         )
     part = values[seen]
     known = read(part.tolist() if part.dtype == object else part)

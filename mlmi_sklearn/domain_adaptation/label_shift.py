@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
-from sklearn.utils import _safe_indexing
+from sklearn.utils import _safe_indexing, check_random_state
 
 from ..base.inputs import as_host_array, read_weight
 from ..containers.unlabelled import unlabelled
@@ -64,8 +65,14 @@ class LabelShift(Host):
             labels,
             _safe_indexing(X.X, np.flatnonzero(X.domains.is_target)),
             method=self.label_shift,
+            random_state=_seed_of(self.random_state),
         )
         return np.asarray(shares)
+
+
+def _seed_of(random_state: Any) -> int:
+    """Return a seed for the folds; a generator is left for the training itself."""
+    return int(check_random_state(copy.deepcopy(random_state)).randint(2**31 - 1))
 
 
 def _source_labels(

@@ -198,7 +198,8 @@ class MMEClassifier(DomainClassifier):
         X_target, y_target : array-like, default=None
             Rows of the target, and what is known of their targets, where they are not
             in ``X``. For notebooks: a ``Pipeline`` before this estimator does not
-            transform them unless it has ``transform_input=["X_target"]``.
+            transform them unless it has ``transform_input=["X_target"]``, metadata
+            routing is on, and ``set_fit_request(X_target=True)`` was called.
 
         Returns
         -------

@@ -26,6 +26,11 @@ class SparseRows:
     device : torch.device, default=torch.device("cpu")
         Where batches go; the matrix stays in the memory of the host.
 
+    Raises
+    ------
+    ValueError
+        If a number is too large for ``dtype``.
+
     Examples
     --------
     >>> from scipy.sparse import csr_matrix
@@ -44,6 +49,11 @@ class SparseRows:
     ) -> None:
         kind = np.float64 if dtype == torch.float64 else np.float32
         self.matrix = matrix.astype(kind, copy=False)
+        if self.matrix is not matrix and not np.isfinite(self.matrix.data).all():
+            raise ValueError(
+                "X contains a value too large for float32. Scale it, or pass "
+                "dtype='float64' to the estimator."
+            )
         self.dtype = dtype
         self.device = device
 

@@ -68,6 +68,7 @@ class WassersteinDivergence(nn.Module):
 
     adversarial = True
     uses = frozenset({"weights"})
+    draws_random_numbers = True  # so whoever trains it lends a generator of its own
 
     def __init__(
         self,
