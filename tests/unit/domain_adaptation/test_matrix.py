@@ -185,10 +185,10 @@ def test_x_target_is_scaled_in_a_pipeline_that_transforms_it(toy, dann):
 
 def test_x_target_needs_a_request(toy, dann):
     """Or a Pipeline would hand it on as it is, at another scale than X."""
-    X, y, ids = toy
+    X, y, _ = toy
     with config_context(enable_metadata_routing=True):
         pipe = make_pipeline(StandardScaler(), dann())
-        with pytest.raises(ValueError, match="X_target.*set_fit_request"):
+        with pytest.raises(ValueError, match=r"X_target.*set_fit_request"):
             pipe.fit(X, y, X_target=X)
 
 
@@ -203,11 +203,11 @@ def test_folds_of_one_domain_say_what_is_wrong(domains, dann, routing):
             params={"sample_domain": ids[rows]},
         )  # fmt: skip
 
-    with pytest.raises(ValueError, match="only rows of target.*DomainStratifiedKFold"):
+    with pytest.raises(ValueError, match=r"only rows of target.*DomainStratifiedKFold"):
         validate(order)
     with (
-        pytest.warns(DomainWarning, match="no row of a target.*DomainStratifiedKFold"),
-        pytest.raises(ValueError, match="only rows of target.*DomainStratifiedKFold"),
+        pytest.warns(DomainWarning, match=r"no row of a target.*DomainStratifiedKFold"),
+        pytest.raises(ValueError, match=r"only rows of target.*DomainStratifiedKFold"),
     ):
         validate(order[::-1])
 

@@ -117,7 +117,7 @@ def test_strings_where_targets_are_named(toy, dann):
 
 
 def test_a_scalar_is_the_id_of_all(toy, dann):
-    X, y, ids = toy
+    X, y, _ = toy
     with pytest.warns(DomainWarning, match="names no row of a target"):
         model = dann().fit(X, y, 3)
     assert model.domains_.tolist() == [3]
@@ -146,7 +146,7 @@ def test_ids_that_are_refused(toy, dann, ids, message):
 
 def test_mixtures_of_ways_are_refused(toy, dann):
     X, y, ids = toy
-    with pytest.raises(ValueError, match="either sample_domain.* or X_target"):
+    with pytest.raises(ValueError, match=r"either sample_domain.* or X_target"):
         dann().fit(X, y, ids, X_target=X)
     with pytest.raises(ValueError, match="y_target needs X_target"):
         dann().fit(X, y, y_target=y)
