@@ -18,11 +18,12 @@ Array = NDArray[Any]
 # Okabe and Ito: told apart by readers with any common colour blindness.
 _SOURCES = ("#0072B2", "#56B4E9", "#009E73", "#1B3A57")
 _TARGETS = ("#D55E00", "#E69F00", "#CC79A7", "#7A2E00")
+# The ten colours of Petroff (2021), https://arxiv.org/abs/2107.02270.
 _CLASSES = (
-    "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7",
-    "#56B4E9", "#8C6D1F", "#000000", "#9A9A9A", "#7B3FA0",
+    "#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6",
+    "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd",
 )  # fmt: skip
-_UNKNOWN = "#BDBDBD"
+_UNKNOWN = "#C8C8C8"
 _SOURCE_MARK, _TARGET_MARK = "o", "^"
 # Legends with more entries than this say less than none.
 _MOST_ENTRIES = 12
@@ -207,7 +208,7 @@ def _finish_curves(
     """Take away what is not needed; put the legend below the curves."""
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
-    axes.grid(axis="y", lw=0.5, color="#DDDDDD")
+    axes.grid(axis="y", lw=0.5, alpha=0.6)
     axes.set_axisbelow(True)
     own, names = axes.get_legend_handles_labels()
     axes.legend(
@@ -227,7 +228,9 @@ def _finish_points(axes: Axes, names: tuple[str, str], columns: int) -> None:
     for spine in axes.spines.values():
         spine.set_color("#BBBBBB")
     handles, labels = axes.get_legend_handles_labels()
-    each = dict(zip(labels, handles, strict=True))  # a class may be in both domains
+    each: dict[str, Any] = {}
+    for label, handle in zip(labels, handles, strict=True):
+        each.setdefault(label, handle)  # a class may be in both domains
     if not 0 < len(each) <= _MOST_ENTRIES:
         return
     legend = axes.legend(
