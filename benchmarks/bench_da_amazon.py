@@ -62,14 +62,21 @@ def load(kind):
 
 
 def net(seed, lambda_):
-    """Return the estimator of every pair."""
-    return DANNClassifier(
-        hidden_layer_sizes=(50,),
+    """Return the estimator of every pair: 50 sigmoid units, as in the paper's grid.
+
+    Adam and no normalisation: counts of words are rare and uneven, and a plain descent
+    with one rate for all of them learns the frequent ones only.
+    """
+    model = DANNClassifier(
+        backbone="mlp",
         lambda_=lambda_,
-        max_epochs=10,
+        optimizer="adam",
+        lr=1e-3,
+        max_epochs=12,
         random_state=seed,
         diagnostics=False,
     )
+    return model.set_params(backbone__hidden=(50,), backbone__activation="sigmoid")
 
 
 def search(X, y, domain, seed):
@@ -86,8 +93,8 @@ def search(X, y, domain, seed):
 
 def svm(X, y):
     """Return a linear support vector machine with C by cross-validation."""
-    grid = {"C": [1e-4, 1e-3, 1e-2, 1e-1]}
-    return GridSearchCV(LinearSVC(max_iter=2000), grid, cv=3).fit(X, y)
+    grid = {"C": [1e-4, 1e-3, 1e-2]}
+    return GridSearchCV(LinearSVC(max_iter=1000), grid, cv=3).fit(X, y)
 
 
 def msda(Xs, Xt, X_test):
