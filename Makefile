@@ -13,7 +13,7 @@ help:
 	@echo "make test-all  the tests and the slow science"
 	@echo "make lint      ruff, mypy, import-linter, codespell"
 	@echo "make bench     side by side with peers; tables in benchmarks/results/"
-	@echo "make bench-science  accuracy on the classic sets and nuclei, and memory (an hour)"
+	@echo "make bench-science  accuracy of bags and of domain adaptation, and memory (hours)"
 
 $(VENV)/base.stamp: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12 ...")'
@@ -53,12 +53,19 @@ bench: $(VENV)/bench.stamp
 	$(RUN) benchmarks/bench_engine.py
 	$(RUN) benchmarks/bench_mil.py
 	$(RUN) benchmarks/bench_mil_cv.py
+	$(RUN) benchmarks/bench_da_speed.py
+	$(RUN) benchmarks/bench_da_moons.py
+	$(RUN) benchmarks/bench_da_skada.py
 	$(RUN) benchmarks/readme_table.py
 
 bench-science: $(VENV)/base.stamp
 	$(RUN) benchmarks/bench_mil_sets.py
 	$(RUN) benchmarks/bench_mil_nuclei.py
 	$(RUN) benchmarks/bench_mil_memory.py
+	$(RUN) benchmarks/bench_da_digits.py
+	$(RUN) benchmarks/bench_da_objects.py
+	$(RUN) benchmarks/bench_da_amazon.py
+	$(RUN) benchmarks/bench_da_amazon.py --msda
 	$(RUN) benchmarks/readme_table.py
 
 clean:
