@@ -226,8 +226,8 @@ def _protocol(settings: Settings) -> tuple[str, ...]:
     return (
         f"Each hospital in turn is the target. random_state 0 to "
         f"{settings.hospital_seeds - 1} for nets and for the labels shown. Nets train "
-        f"{settings.hospital_epochs} epochs, all else are the defaults; nothing was tuned, and "
-        "nothing chosen or stopped by looking at labels of the target.",
+        f"{settings.hospital_epochs} epochs, all else are the defaults; nothing was "
+        "tuned, and nothing chosen or stopped by looking at labels of the target.",
         f"MME and its control see {settings.labels} diagnoses of the target, drawn at "
         "random whatever they are, so that all may be of one kind. These patients are "
         "left out of the test, for all methods. The other methods do not look at them.",
@@ -238,7 +238,8 @@ def _protocol(settings: Settings) -> tuple[str, ...]:
         "labels. Zeros of blood pressure and cholesterol count as gaps.",
         f"Controls: '{ALONE}' is DANNClassifier with lambda_=0, and "
         f"'{names_with_labels(settings.labels)[0]}' is MMEClassifier with "
-        f"X"
+        f"entropy_weight=0. '{LOGISTIC}' is scikit-learn's, with its defaults, on the "
+        "source alone.",
         "Lists of where a method is better or worse compare rounded means; the table "
         "has their spread. Intervals are over seeds, which change the start of a net, "
         "its batches and the labels shown, not the patients: they say nothing of a "

@@ -71,8 +71,8 @@ def lambda_section(settings: Settings) -> Section:
         protocol=(
             f"{settings.lambda_draws} draws of make_shifted_digits('{_SHIFT}'), "
             f"random_state 0 to {settings.lambda_draws - 1}, also of the nets, "
-            f"{settings.digit_epochs} epochs. A fifth of the source is held out for its "
-            "accuracy; im_scorer and bnm_scorer see the target without labels.",
+            f"{settings.digit_epochs} epochs. A fifth of the source is held out for "
+            "its accuracy; im_scorer and bnm_scorer see the target without labels.",
             "Here each score sees one split; model_selection.safe_select, as in the "
             "code below, repeats the comparison on several, asks for a gain beyond its "
             "standard error, and otherwise keeps the net that does not adapt.",
