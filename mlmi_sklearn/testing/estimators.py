@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import estimator_checks_generator
+from sklearn.utils.validation import has_fit_parameter
 
 from ..components import list_components
 from ..containers import Bags
 from ._core import Check, CheckResult, run_checks
+from ._domain_checks import DOMAIN_CHECKS
 from ._estimator_subject import EstimatorSubject, quiet
 from ._estimators import GENERAL_CHECKS
 from ._mil_errors import MIL_ERROR_CHECKS
@@ -29,7 +31,8 @@ _FAMILIES: dict[str, list[Callable[[EstimatorSubject], None]]] = {
         *MIL_INSTANCE_CHECKS,
         *MIL_ERROR_CHECKS,
         *MIL_TOOL_CHECKS,
-    ]
+    ],
+    "domain_adaptation": DOMAIN_CHECKS,
 }
 
 # Skipped by scikit-learn itself unless SCIPY_ARRAY_API is set before scipy is imported.
@@ -56,7 +59,7 @@ def check_mlmi_estimator(
     ----------
     estimator : estimator
         An instance, not a class. It is cloned, never fitted itself.
-    family : {"mil", "any"}, default=None
+    family : {"mil", "domain_adaptation", "any"}, default=None
         Which further checks to run; "any" for none. None finds out, as
         :func:`family_of` does.
     sklearn_checks : bool, default=True
@@ -141,8 +144,9 @@ def family_of(estimator: Any) -> str:
     Returns
     -------
     str
-        "mil" if it is registered with that tag, has methods for instances, or can be
-        fitted on bags of different size; else "any".
+        The one it is registered with, if there are checks for it; "mil" if it has
+        methods for instances, or can be fitted on bags of different size;
+        "domain_adaptation" if its fit takes ``sample_domain``; else "any".
 
     Examples
     --------
@@ -154,10 +158,18 @@ def family_of(estimator: Any) -> str:
     for part in list_components("estimator", builtin=_is_own(estimator)):
         if "family" in part.tags and part.load() is type(estimator):
             family = str(part.tags["family"])
+            if family == "domain_adaptation" and not _knows_domains(estimator):
+                return "any"  # a helper of the family, such as a transformer
             return family if family in _FAMILIES else "any"
     if any(hasattr(type(estimator), name) for name in INSTANCE_METHODS):
         return "mil"
+    if _knows_domains(estimator):
+        return "domain_adaptation"
     return "mil" if _reads_bags(estimator) else "any"
+
+
+def _knows_domains(estimator: Any) -> bool:
+    return bool(has_fit_parameter(estimator, "sample_domain"))
 
 
 def _is_own(estimator: Any) -> bool:

@@ -24,5 +24,7 @@ def test_families_are_recognised():
     }
     for name in ("MILClassifier", "MILRegressor", "InstanceWise"):
         assert (name, "check_companions_do_not_matter") in checks
+    for name in ("DANNClassifier", "MMEClassifier", "ImportanceWeightedClassifier"):
+        assert (name, "check_target_labels_are_ignored") in checks
     assert ("NetClassifier", "check_failed_fit_changes_nothing") in checks
     assert ("NetClassifier", "check_companions_do_not_matter") not in checks
