@@ -1,6 +1,6 @@
-"""Make the pictures of the user guide by running the examples.
+"""Make the pictures of the user guide, most of them by running the examples.
 
-python docs/user_guide/images/make.py [part of an example's name]
+python docs/user_guide/images/make.py [part of a picture's name]
 """
 
 import runpy
@@ -13,6 +13,10 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from PIL import Image
+
+from mlmi_sklearn import DANNClassifier
+from mlmi_sklearn.datasets import make_shifted_digits
+from mlmi_sklearn.inspection import DomainDiagnosticsDisplay
 
 HERE = Path(__file__).resolve().parent
 EXAMPLES = HERE.parents[1] / "examples"
@@ -30,6 +34,21 @@ def main(wanted):
             path = HERE / f"{example.stem.removeprefix('plot_')}{suffix}.png"
             save(plt.figure(number), path)
             print(path)
+
+
+    for draw in (domain_diagnostics,):
+        if wanted in draw.__name__:
+            save(draw(), HERE / f"{draw.__name__}.png")
+            print(HERE / f"{draw.__name__}.png")
+
+
+def domain_diagnostics():
+    """Draw what the guide's first block on domain adaptation did."""
+    X, y, sample_domain = make_shifted_digits("blend", random_state=0)
+    dann = DANNClassifier(random_state=0).fit(X, y, sample_domain)
+    return DomainDiagnosticsDisplay.from_estimator(
+        dann, X, y, sample_domain, max_points=400, random_state=0
+    ).figure_
 
 
 def save(figure, path):
