@@ -32,7 +32,7 @@ _FAMILIES: dict[str, list[Callable[[EstimatorSubject], None]]] = {
         *MIL_ERROR_CHECKS,
         *MIL_TOOL_CHECKS,
     ],
-    "domain_adaptation": DOMAIN_CHECKS,
+    "domain_adaptation": [*DOMAIN_CHECKS],
 }
 
 # Skipped by scikit-learn itself unless SCIPY_ARRAY_API is set before scipy is imported.
