@@ -157,10 +157,19 @@ def _draw_values(
     for is_target, mark in ((False, _SOURCE_MARK), (True, _TARGET_MARK)):
         side = domains.is_target == is_target
         place = points[side & ~known]
-        axes.scatter(*place.T, s=12, color=_UNKNOWN, marker=mark, lw=0, alpha=0.6)
+        axes.scatter(
+            place[:, 0], place[:, 1], s=12, color=_UNKNOWN, marker=mark, lw=0, alpha=0.6
+        )
         place, shown = points[side & known], side[known]
         drawn = axes.scatter(
-            *place.T, c=shades[shown], s=12, marker=mark, lw=0, alpha=0.8, **limits
+            place[:, 0],
+            place[:, 1],
+            c=shades[shown],
+            s=12,
+            marker=mark,
+            lw=0,
+            alpha=0.8,
+            **limits,
         )
     bar = axes.inset_axes((0.15, -0.18, 0.7, 0.045))
     axes.figure.colorbar(drawn, cax=bar, orientation="horizontal")
@@ -172,7 +181,8 @@ def _scatter(axes: Axes, points: Array, parts: list[Any]) -> None:
     size = float(np.clip(6000 / max(len(points), 1), 9, 30))
     for rank, (rows, name, marks) in enumerate(_non_empty(parts)):
         axes.scatter(
-            *points[rows].T,
+            points[rows, 0],
+            points[rows, 1],
             s=size,
             alpha=0.65,
             lw=0,
@@ -245,6 +255,6 @@ def _finish_points(axes: Axes, names: tuple[str, str], columns: int) -> None:
         handletextpad=0.1,
         columnspacing=1.0,
     )
-    for handle in legend.legend_handles:
-        if handle is not None:
-            handle.set_alpha(1)
+    for entry in legend.legend_handles:
+        if entry is not None:
+            entry.set_alpha(1)

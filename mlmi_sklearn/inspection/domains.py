@@ -239,6 +239,7 @@ class DomainDiagnosticsDisplay:
 
     def _panels(self, wanted: Sequence[str] | None) -> list[str]:
         """Return names of panels; refuse those that cannot be drawn."""
+        rows: tuple[str, ...]
         if self.labels is None:
             rows = (*_CURVES, *_BY_DOMAIN)
         else:  # in a grid with three columns, classes below domains
@@ -300,7 +301,7 @@ def _known(y: Any, *, integers: bool) -> Array:
     hidden = unlabelled(y, integers=integers)
     if hidden is None:
         return np.ones(_num_samples(y), dtype=bool)
-    return ~hidden.reshape(len(hidden), -1).any(axis=1)
+    return np.asarray(~hidden.reshape(len(hidden), -1).any(axis=1))
 
 
 def _new_axes(names: Sequence[str], verdict: str) -> tuple[dict[str, Axes], Any]:

@@ -179,7 +179,7 @@ def _draw_shares(found: Hospitals, titles: Mapping[str, str], theme: Theme) -> F
     axes = figure.subplots()
     for height, name in zip(range(len(found.names), 0, -1), found.names, strict=True):
         bounds = height - 0.36, height + 0.36
-        truth = "true" if height == 1 else None
+        truth = "true" if height == 1 else ""
         axes.vlines(found.sick[name], *bounds, color=theme.text, lw=2.4, label=truth)
         values = found.estimated[name]
         axes.plot(

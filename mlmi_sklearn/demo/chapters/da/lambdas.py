@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from matplotlib.figure import Figure as Canvas
@@ -30,7 +30,7 @@ _GUIDES = (
     Metric("information", "information (im)"),
     Metric("nuclear_norm", "nuclear norm (bnm)"),
 )
-_SHIFT = "rotate"
+_SHIFT: Final = "rotate"
 
 _QUESTION = """\
 How strongly should the domains be made alike, if no label of the target can say what \
