@@ -13,9 +13,9 @@ class Settings:
 
     Parameters
     ----------
-    hospital_epochs, digit_epochs : int, default=20 and 30
+    hospital_epochs, digit_epochs : int, default=20 and 25
         Epochs of a net, fewer than the default of ``DANNClassifier`` to be quick.
-    hospital_seeds : int, default=5
+    hospital_seeds : int, default=4
         Repetitions for each hospital, at least 2.
     labels : int, default=5
         Labels of the target hospital that MME gets.
@@ -34,8 +34,8 @@ class Settings:
     """
 
     hospital_epochs: int = 20
-    digit_epochs: int = 30
-    hospital_seeds: int = 5
+    digit_epochs: int = 25
+    hospital_seeds: int = 4
     labels: int = 5
     shifts: tuple[str, ...] = ("blend", "rotate", "gain", "roll", "blur", "scale")
     draws: int = 3
@@ -48,7 +48,7 @@ class Settings:
 PRESETS = {
     "full": Settings(),
     "quick": Settings(
-        hospital_epochs=12,
+        hospital_epochs=10,
         digit_epochs=15,
         hospital_seeds=2,
         shifts=("rotate", "roll"),
