@@ -78,8 +78,9 @@ def pages():
     yield made
     for page in made.values():
         del sys.modules[page.module.__name__]
-    if any(part.name == "max-mean" for part in list_components("pooling")):
-        unregister_component("pooling", "max-mean")
+    for kind, name in [("pooling", "max-mean"), ("divergence", "distance-of-means")]:
+        if any(part.name == name for part in list_components(kind)):
+            unregister_component(kind, name)
 
 
 NUMBERS = [(p.stem, n) for p in GUIDE for n in range(len(Page(p).blocks))]

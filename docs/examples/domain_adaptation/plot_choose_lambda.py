@@ -121,6 +121,7 @@ for number, (name, (colour, marker)) in enumerate(STYLE.items()):
         place[best], spread[best], "o", ms=8 + 4 * number, mfc="none", mec=colour
     )
 below.set(xlabel="lambda", ylabel="score without target labels\n(lowest 0, highest 1)")
+below.set_ylim(-0.1, 1.2)
 below.set_xticks(place, [f"{value:g}" for value in lambdas])
 for ax in (top, below):
     ax.spines[["top", "right"]].set_visible(False)

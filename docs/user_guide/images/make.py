@@ -35,7 +35,6 @@ def main(wanted):
             save(plt.figure(number), path)
             print(path)
 
-
     for draw in (domain_diagnostics,):
         if wanted in draw.__name__:
             save(draw(), HERE / f"{draw.__name__}.png")
