@@ -137,7 +137,8 @@ def resolve_domains(
         raise ValueError(
             f"sample_domain holds ids such as {ids.tolist()[0]!r}, which do not say "
             "what is a target. Name the targets in the constructor "
-            "(target_domains=[...]), or pass numbers: at least 0 for sources, below 0 for targets."
+            "(target_domains=[...]), or pass numbers: at least 0 for sources, below 0 "
+            "for targets."
         )
     return Domains(ids, np.asarray(ids.astype(float) < 0, dtype=bool))
 
