@@ -26,7 +26,7 @@ __all__ = ["digits_section"]
 Array = NDArray[Any]
 
 ALONE, DANN = "Net without adaptation", "DANN"
-_MEAN = Metric("accuracy", "mean")
+_MEAN = Metric("accuracy", "mean", decimals=2)
 # The shifts on which nobody chose the defaults of the library.
 _UNTUNED = ("blur", "scale")
 
@@ -65,7 +65,7 @@ def digits_section(settings: Settings) -> Section:
         Accuracy on the target by shift, and digits before and after.
     """
     rows, model = _run(settings)
-    metrics = (*(Metric(shift, shift) for shift in settings.shifts), _MEAN)
+    metrics = (*(Metric(shift, shift, decimals=2) for shift in settings.shifts), _MEAN)
     caption = f"accuracy on digits of the target, mean ± sd over {settings.draws} draws"
     return Section(
         title="Shifted digits: before and after",

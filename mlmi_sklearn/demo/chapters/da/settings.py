@@ -20,7 +20,7 @@ class Settings:
     labels : int, default=5
         Labels of the target hospital that MME gets.
     shifts : tuple of str
-        Shifts of the digits.
+        Shifts of the digits, four at most for the width of a terminal.
     draws : int, default=3
         Draws of digits for each shift, at least 2.
     shots : int, default=3
@@ -37,7 +37,7 @@ class Settings:
     digit_epochs: int = 25
     hospital_seeds: int = 4
     labels: int = 5
-    shifts: tuple[str, ...] = ("blend", "rotate", "gain", "roll", "blur", "scale")
+    shifts: tuple[str, ...] = ("rotate", "roll", "blur", "scale")
     draws: int = 3
     shots: int = 3
     points: int = 600
