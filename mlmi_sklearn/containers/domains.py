@@ -147,7 +147,7 @@ def _from_markers(y: Any, integers: bool) -> Domains | None:
     missing = None if y is None else unlabelled(y, integers=integers)
     if missing is None:
         return None
-    is_target = np.asarray(missing.reshape(len(missing), -1).all(axis=1))
+    is_target: Array = missing.reshape(len(missing), -1).min(axis=1)
     if not is_target.any():
         return None
     return Domains(np.where(is_target, TARGET, SOURCE), is_target)

@@ -209,7 +209,7 @@ class DomainEstimator(
 
     @staticmethod
     def _auto_defaults(shape: tuple[int, ...]) -> dict[str, dict[str, Any]]:
-        return {"mlp": {"hidden": (128,), "norm": "batch"}}
+        return {"mlp": {"hidden": (128, 64), "norm": "batch"}}
 
     def _make_recipe(
         self, inputs: Any, encoded: Encoded, plan: Plan, fitted: Recipe | None
@@ -274,6 +274,7 @@ class DomainEstimator(
             "objective": self._objective(),
             "apart": self.domain_norm != "shared",
             "partial": getattr(self, "partial", False),
+            "max_grad_norm": self.max_grad_norm,
         }
 
     def _training_data(

@@ -133,6 +133,8 @@ class Stream:
         twice, since batch normalisation has no spread of one row.
     generator : torch.Generator
         Source of the order.
+    repeats : int, default=1
+        How often the rows of a small set may fill up a batch.
 
     Examples
     --------
@@ -145,10 +147,14 @@ class Stream:
     """
 
     def __init__(
-        self, data: TrainingData, size: int, generator: torch.Generator
+        self,
+        data: TrainingData,
+        size: int,
+        generator: torch.Generator,
+        repeats: int = 1,
     ) -> None:
         self.data = data
-        self.size = max(min(size, len(data)), 2)
+        self.size = max(min(size, repeats * len(data)), 2)
         self.generator = generator
         self._left = torch.empty(0, dtype=torch.int64)
 

@@ -215,6 +215,7 @@ class DANNClassifier(LabelShift, TransferCheck, DomainClassifier):
         optimizer: Any = "sgd",
         lr: Any = "auto",
         momentum: float = 0.9,
+        max_grad_norm: float | None = 1.0,
         weight_decay: float = 1e-4,
         lr_schedule: Any = "ganin",
         max_epochs: Any = "auto",
@@ -255,6 +256,7 @@ class DANNClassifier(LabelShift, TransferCheck, DomainClassifier):
         self.optimizer = optimizer
         self.lr = lr
         self.momentum = momentum
+        self.max_grad_norm = max_grad_norm
         self.weight_decay = weight_decay
         self.lr_schedule = lr_schedule
         self.max_epochs = max_epochs

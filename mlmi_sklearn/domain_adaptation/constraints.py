@@ -25,7 +25,7 @@ class Pace(NamedTuple):
 
 # Sigmoid units without normalisation learn nothing at the rate of the deep form:
 # benchmarks/bench_da_moons.py and bench_da_digits.py.
-DEEP = Pace(lr=0.03, batch_size=64, max_epochs=60)
+DEEP = Pace(lr=0.03, batch_size=64, max_epochs=100)
 SHALLOW = Pace(lr=1.0, batch_size=16, max_epochs=100)
 
 _NOT_NEGATIVE = Interval(Real, 0, None, closed="left")
@@ -48,6 +48,7 @@ DOMAIN_CONSTRAINTS: dict[str, list[Any]] = {
     "target_labels": [StrOptions({"ignore", "use"})],
     "target_domains": ["array-like", set, None],
     "entropy": [_NOT_NEGATIVE],
+    "max_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
     "momentum": [Interval(Real, 0, 1, closed="left")],
     "diagnostics": ["boolean"],
     "lr": [_AUTO, Interval(Real, 0, None, closed="neither")],

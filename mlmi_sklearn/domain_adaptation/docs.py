@@ -18,7 +18,7 @@ PACE: dict[str, Any] = {
     "lr": '"auto", which is 0.03, or 1 with ``hidden_layer_sizes``',
     "weight_decay": "1e-4",
     "lr_schedule": "ganin",
-    "max_epochs": '"auto", which is 60, or 100 with ``hidden_layer_sizes``',
+    "max_epochs": '"auto", which is 100',
     "batch_size": """"auto" or int, default="auto"
     Rows of each side in a batch; 64, or 16 with ``hidden_layer_sizes``. A lone last
     row joins the batch before it; a smaller target is used over and over.""",
@@ -46,7 +46,10 @@ _TEXTS = {
         Whether ``fit`` measures how far apart the domains are before and after. Off,
         a search over many settings is faster.
     momentum : float, default=0.9
-        Of optimisers that have one, from 0 to 1.""",
+        Of optimisers that have one, from 0 to 1.
+    max_grad_norm : float or None, default=1.0
+        Gradients of all weights together are shortened to this norm, which keeps the
+        game against the discriminator stable; None for exact steps.""",
     "passing": """
     X : array-like of shape (n_samples, n_features) or (n_samples, [channels,] ...)
         Rows of all domains, stacked; or of the source alone with ``X_target``.
@@ -68,8 +71,9 @@ _TEXTS = {
     domains_ : ndarray of shape (n_domains,)
         Ids of the domains, sources first; empty if none were given.
     pad_ : dict
-        Proxy A-distance of ``"input"`` and ``"features"``, from 0 (alike) to 2;
-        empty without a target.
+        Proxy A-distance of ``"input"`` and ``"features"``, from 0 (alike) to 2, by
+        the better of a linear and an RBF support vector machine; empty without a
+        target.
     discriminator_accuracy_ : float
         Balanced accuracy of telling source from target, at the end: by the
         discriminator, or a linear one where the divergence has none. NaN without

@@ -98,7 +98,7 @@ class MMEClassifier(DomainClassifier):
     >>> model.score(X, truth, sample_domain) > 0.8
     True
     >>> model.prototypes_.shape
-    (128, 10)
+    (64, 10)
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
@@ -128,6 +128,7 @@ class MMEClassifier(DomainClassifier):
         optimizer: Any = "sgd",
         lr: Any = "auto",
         momentum: float = 0.9,
+        max_grad_norm: float | None = 1.0,
         weight_decay: float = 1e-4,
         lr_schedule: Any = "ganin",
         max_epochs: Any = "auto",
@@ -162,6 +163,7 @@ class MMEClassifier(DomainClassifier):
         self.optimizer = optimizer
         self.lr = lr
         self.momentum = momentum
+        self.max_grad_norm = max_grad_norm
         self.weight_decay = weight_decay
         self.lr_schedule = lr_schedule
         self.max_epochs = max_epochs

@@ -11,6 +11,7 @@ from torch import Tensor
 from ..nn.adaptation import has_batch_statistics
 from ..nn.norms import row_weights
 from ..training.batches import TensorBatches
+from ..training.clipping import clip_gradients
 from ..training.data import Batch
 from ..training.device import autocast
 from ..training.losslog import LossLog
@@ -24,6 +25,9 @@ __all__ = ["DomainNet"]
 # Smallest factor of a class that the target seems not to have: its source rows keep a
 # little say, in case that was an error.
 _LEAST_FACTOR = 1e-3
+
+# Times that a labelled row of the target is in one batch at most, on average.
+_REPEATS = 4
 
 
 class DomainNet(LeanNet):
@@ -40,6 +44,8 @@ class DomainNet(LeanNet):
         batch statistics of its own.
     partial : bool, default=False
         Whether classes that the target seems not to have lose their weight (PADA).
+    max_grad_norm : float, optional
+        Longest step: gradients are shortened to this norm, all together.
 
     Attributes
     ----------
@@ -62,11 +68,13 @@ class DomainNet(LeanNet):
         objective: DomainObjective | None = None,
         apart: bool = True,
         partial: bool = False,
+        max_grad_norm: float | None = None,
         **kwargs: Any,
     ) -> None:
         self.objective = objective
         self.apart = apart
         self.partial = partial
+        self.max_grad_norm = max_grad_norm
         super().__init__(*args, **kwargs)
 
     # -- data -----------------------------------------------------------------------
@@ -86,12 +94,16 @@ class DomainNet(LeanNet):
     def _make_streams(self, dataset: DomainData) -> list[Stream | None]:
         """Open the streams of the target, whose orders leave that of the source be."""
         seed = (self.generator or torch.default_generator).initial_seed()
-        parts = (dataset.target, dataset.labelled)
+        # A few labelled rows come several times, so that no two batches are the same
+        # to batch normalisation.
+        parts = ((dataset.target, 1), (dataset.labelled, _REPEATS))
         return [
             None
             if part is None
-            else Stream(part, self.batch_size, generator_on_cpu(seed ^ (k + 1)))
-            for k, part in enumerate(parts)
+            else Stream(
+                part, self.batch_size, generator_on_cpu(seed ^ (k + 1)), repeats
+            )
+            for k, (part, repeats) in enumerate(parts)
         ]
 
     # -- the loop -------------------------------------------------------------------
@@ -117,6 +129,9 @@ class DomainNet(LeanNet):
         """Compute gradients of all terms; return the losses of labelled rows alone."""
         self.domain_total_: Tensor | None = None
         losses, raw = super()._gradients(batch)
+        if self.max_grad_norm is not None:
+            scale = 1.0 if self.scaler_ is None else self.scaler_.get_scale()
+            clip_gradients(self.parameters_, scale * self.max_grad_norm)
         if self.domain_total_ is not None:
             losses = losses - self.domain_total_
         return losses, raw
@@ -154,18 +169,18 @@ class DomainNet(LeanNet):
 
     def _forward(self, batch: DomainBatch) -> tuple[Tensor, Sides | None]:
         """Return scores of labelled rows, and both sides if there are two."""
-        n = len(batch.source)
+        parts = [(x, weight) for x, weight in batch.parts if x is not None]
         if self.apart_:
-            raw_s, zs = self._pass(batch.source, batch.source_weight)
-            raw_o, zo = self._pass(*_joined(batch.parts[1:]))
+            passed = [self._pass(x, weight) for x, weight in parts]
         else:
-            raw, z = self._pass(*_joined(batch.parts))
-            raw_s, zs, raw_o, zo = raw[:n], z[:n], raw[n:], z[n:]
-        n_labelled = 0 if batch.labelled is None else len(batch.labelled)
-        raw = torch.cat([raw_s, raw_o[:n_labelled]]) if n_labelled else raw_s
+            sizes = [len(x) for x, _ in parts]
+            whole = self._pass(*_joined(parts))
+            passed = list(zip(*(both.split(sizes) for both in whole), strict=True))
+        raw_s, zs = passed[0]
+        raw = raw_s if batch.labelled is None else torch.cat([raw_s, passed[1][0]])
         if batch.target is None:
             return raw, None
-        raw_t, zt = raw_o[n_labelled:], zo[n_labelled:]
+        raw_t, zt = passed[-1]
         keywords = self._keywords(batch, raw_s, raw_t)
         return raw, Sides(zs, zt, raw_s, raw_t, keywords, batch.target_weight)
 

@@ -68,7 +68,9 @@ class CosineHead(nn.Module):
         self.temperature = check_interval(temperature, "temperature", closed="neither")
         self.n_classes = max(self.n_outputs, 2)
         self.weight = nn.Parameter(torch.empty(self.n_classes, self.in_features))
-        nn.init.xavier_normal_(self.weight)
+        # As a linear layer begins; with larger weights the low temperature settles on
+        # classes before the features are any good (benchmarks/bench_da_digits.py).
+        nn.init.uniform_(self.weight, -(in_features**-0.5), in_features**-0.5)
 
     @property
     def prototypes(self) -> Tensor:
