@@ -31,9 +31,9 @@ _MEAN = Metric("accuracy", "mean", decimals=2)
 _UNTUNED = ("blur", "scale")
 
 _QUESTION = """\
-900 handwritten digits with labels, and 897 others that a different scanner has made \
-look different: turned, moved, blended with a background, duller, blurred or smaller. \
-Can they be read without labels of their own, or with {shots} labels of each digit?"""
+900 handwritten digits with labels, and 897 others, altered as by a different scanner, \
+in one of these ways at a time: {shifts}. Can they be read without labels of their \
+own, or with {shots} labels of each digit?"""
 
 _CAPTION = """\
 {points} digits of the first draw of "{shift}" before the net (inputs) and after it \
@@ -69,7 +69,9 @@ def digits_section(settings: Settings) -> Section:
     caption = f"accuracy on digits of the target, mean ± sd over {settings.draws} draws"
     return Section(
         title="Shifted digits: before and after",
-        question=_QUESTION.format(shots=settings.shots),
+        question=_QUESTION.format(
+            shifts=list_of(settings.shifts), shots=settings.shots
+        ),
         table=Table("shifted-digits", caption, metrics, rows),
         findings=(_finding(rows, metrics[:-1], settings),),
         figures=(_figure(model, settings),),
