@@ -45,7 +45,7 @@ _SOURCES = (
     "American Journal of Cardiology 64 (1989) 304-310.",
     "Digits: Optical Recognition of Handwritten Digits, E. Alpaydin and C. Kaynak, UCI "
     "Machine Learning Repository, https://archive.ics.uci.edu/dataset/80, CC BY 4.0, "
-    'as it comes with scikit-learn; "blend" after Ganin et al.',
+    "as it comes with scikit-learn.",
     "DANN: Ganin et al., Journal of Machine Learning Research 17 (2016), no. 59. MME: "
     "Saito et al., ICCV 2019, https://arxiv.org/abs/1904.06487. Class shares by "
     "expectation maximisation: Saerens, Latinne and Decaestecker, Neural Computation "
