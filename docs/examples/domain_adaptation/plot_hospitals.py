@@ -8,8 +8,8 @@ diagnoses. So each hospital in turn is the target, and the three others are sour
 
 It is a hard case, and the honest answer is not a victory. Between 36 and 94 percent of
 the patients are ill, depending on the hospital. Features that look alike in places so
-different mix the ill with the healthy, and plain adaptation falls below a model that
-never heard of it.
+different mix the ill with the healthy, and plain adaptation often falls below a model
+that never heard of it.
 """
 
 # %%
