@@ -108,6 +108,20 @@ def test_what_the_comments_say_about_results(pages):
         assert not set(patients[train]) & set(patients[test])
 
 
+def test_what_the_comments_say_about_domains(pages):
+    said = pages["domain_adaptation"].names
+    assert sorted(set(said["stacked"][2].tolist())) == [-1, 1, 2]
+    assert list(said["unpack_domains"](*said["stacked"])) == [-1, 1, 2]
+    assert said["named"].domains_.tolist() == ["Basel", "Chur"]
+    assert said["several"].domains_.tolist() == [1, 0, -1, -2]
+    first, last = said["dann"].lambda_path_[[0, -1]]
+    assert first < 0.1 < 0.29 < last <= 0.3
+    assert "reverse_validation_source_only" in said["checked"].adaptation_report_
+    assert any("Shares of classes" in str(w.message) for w in said["caught"])
+    assert said["images"].shape == (1797, 8, 8)
+    assert len(said["search"].cv_results_["params"]) == 2
+
+
 @pytest.mark.parametrize("page", GUIDE, ids=lambda page: page.stem)
 def test_links_lead_somewhere(page):
     text = page.read_text()
