@@ -12,7 +12,14 @@ from torch import Tensor
 from ..training.batches import GATHER_LIMIT, TensorBatches
 from ..training.data import Rows, Targets, TrainingData
 
-__all__ = ["DomainBatch", "DomainBatches", "DomainData", "RowsOfDomains", "Stream"]
+__all__ = [
+    "DomainBatch",
+    "DomainBatches",
+    "DomainData",
+    "RowsOfDomains",
+    "Stream",
+    "without_short_tail",
+]
 
 
 class RowsOfDomains:
@@ -119,6 +126,36 @@ class DomainData(TrainingData):
         super().__init__(rows, targets)
         self.target = target
         self.labelled = labelled
+
+
+def without_short_tail(
+    bounds: list[tuple[int, int]], batch_size: int
+) -> list[tuple[int, int]]:
+    """Join a last batch of less than half the size to the one before it.
+
+    The statistics of a handful of rows say little about their domain.
+
+    Parameters
+    ----------
+    bounds : list of (int, int)
+        Start and stop of every batch.
+    batch_size : int
+        Rows of a full one.
+
+    Returns
+    -------
+    list of (int, int)
+        The same rows, in at most as many batches.
+
+    Examples
+    --------
+    >>> without_short_tail([(0, 64), (64, 128), (128, 132)], 64)
+    [(0, 64), (64, 132)]
+    """
+    start, stop = bounds[-1]
+    if len(bounds) < 2 or 2 * (stop - start) >= batch_size:
+        return bounds
+    return [*bounds[:-2], (bounds[-2][0], stop)]
 
 
 class Stream:

@@ -20,8 +20,9 @@ PACE: dict[str, Any] = {
     "lr_schedule": "ganin",
     "max_epochs": '"auto", which is 100',
     "batch_size": """"auto" or int, default="auto"
-    Rows of each side in a batch; 64, or 16 with ``hidden_layer_sizes``. A lone last
-    row joins the batch before it; a smaller target is used over and over.""",
+    Rows of each side in a batch; 64, or 16 with ``hidden_layer_sizes``. A last
+    batch of less than half the size joins the one before it; a smaller target is used
+    over and over.""",
 }
 """Defaults of training, for :func:`~mlmi_sklearn.base.with_training_parameters`."""
 

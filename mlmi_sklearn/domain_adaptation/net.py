@@ -17,7 +17,13 @@ from ..training.device import autocast
 from ..training.losslog import LossLog
 from ..training.net import LeanNet
 from ..training.seeding import generator_on_cpu
-from .batches import DomainBatch, DomainBatches, DomainData, Stream
+from .batches import (
+    DomainBatch,
+    DomainBatches,
+    DomainData,
+    Stream,
+    without_short_tail,
+)
 from .objective import DomainObjective, Sides
 
 __all__ = ["DomainNet"]
@@ -82,6 +88,8 @@ class DomainNet(LeanNet):
     def get_iterator(self, dataset: Any, training: bool = False) -> Any:
         """Batch the source, with the target beside it in training."""
         batches = super().get_iterator(dataset, training)
+        if training and isinstance(batches, TensorBatches):
+            batches.bounds = without_short_tail(batches.bounds, self.batch_size)
         beside = isinstance(dataset, DomainData) and isinstance(batches, TensorBatches)
         if not training or not beside:
             return batches
