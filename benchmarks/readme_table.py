@@ -11,6 +11,17 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 
+# How the README calls methods whose names in the results are short.
+SHIFT_METHODS = {
+    "source only": "`DANNClassifier(lambda_=0)`: source only",
+    "statistics of batches only": "statistics only",
+    "DANN": "`DANNClassifier()`",
+    'DANN, domain_norm="adabn"': '`DANNClassifier(domain_norm="adabn")`',
+    "S+T": "3 labels a class in the target: source and labels only",
+    "DANN with target labels": '3 labels: `DANNClassifier(target_labels="use")`',
+    "MME": "3 labels: `MMEClassifier()`",
+}
+
 
 def rows(stem: str) -> list[dict[str, Any]]:
     """Return the rows of one result."""
@@ -69,6 +80,18 @@ def mil_sets() -> list[str]:
     return [line(["method", *sets]), line(["---"] * (1 + len(sets))), *map(line, cells)]
 
 
+def da_digits() -> list[str]:
+    """One row a method, one column a shift."""
+    table: dict[str, dict[str, str]] = {}
+    for r in rows("da_digits"):
+        if r["part"] in ("defaults", "shots"):
+            found = table.setdefault(SHIFT_METHODS.get(r["method"], r["method"]), {})
+            found[r["task"]] = f"{r['accuracy']:.2f} ± {r['sd']:.2f}"
+    shifts = list(next(iter(table.values())))
+    cells = [[name, *(found[s] for s in shifts)] for name, found in table.items()]
+    return [line(["", *shifts]), line(["---"] * (1 + len(shifts))), *map(line, cells)]
+
+
 def replaced(text: str, name: str, table: list[str]) -> str:
     """Return the text with another table between the markers of that name."""
     begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
@@ -82,6 +105,7 @@ def main() -> None:
     path = ROOT / "README.md"
     speed = [*engine(), "", *mil(), "", *mil_cv()]
     text = replaced(path.read_text(), "sets", mil_sets())
+    text = replaced(text, "shifts", da_digits())
     path.write_text(replaced(text, "bench", speed))
 
 

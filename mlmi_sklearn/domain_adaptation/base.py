@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
@@ -20,6 +19,7 @@ from ..base import Recipe, TorchEstimator, build_backbone
 from ..base.inputs import as_tensor, read_array, require_shape
 from ..base.plan import Plan, split_rows
 from ..base.targets import Encoded
+from ..base.warn import warn_user
 from ..exceptions import DomainWarning
 from ..nn.adaptation import (
     DomainPredictor,
@@ -155,13 +155,12 @@ class DomainEstimator(
         meant = sample_domain is not None or apart[0] is not None
         X = stacked[0]
         if meant and not (isinstance(X, Stacked) and X.domains.is_target.any()):
-            warnings.warn(
+            warn_user(
                 f"sample_domain names no row of a target, so {type(self).__name__} "
                 "trains on the source alone. Targets have ids below 0, or are named "
                 "by target_domains=[...]. In a cross-validation, use "
                 "mlmi_sklearn.model_selection.DomainStratifiedKFold.",
                 DomainWarning,
-                stacklevel=4,
             )
         return stacked
 
@@ -338,20 +337,18 @@ class DomainEstimator(
     def _match_statistics(self, net: Any, inputs: Any) -> None:
         """Set statistics of batch normalisation to those of some rows."""
         if not has_batch_statistics(net.module_):
-            warnings.warn(
+            warn_user(
                 f"The backbone {type(net.module_.backbone).__name__} has no batch "
                 "normalisation, so there are no statistics to adapt. For vectors: "
                 "backbone='mlp' with backbone__norm='batch'.",
                 DomainWarning,
-                stacklevel=4,
             )
             return
         if inputs.shape[0] < 2:
-            warnings.warn(
+            warn_user(
                 "One row has no spread, so statistics of batch normalisation stay "
                 "those of training. Pass more rows of the target.",
                 DomainWarning,
-                stacklevel=4,
             )
             return
         rows = self._rows(inputs, next(net.module_.parameters()).dtype)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
+import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +17,11 @@ from sklearn.utils import Bunch
 
 from ..base.plan import Plan
 from ..base.targets import Encoded
+from ..base.warn import warn_user
 from ..exceptions import DomainWarning
 from ..metrics import h_divergence, proxy_a_distance
+from ..nn.adaptation import set_statistics
+from ..training.batches import TensorBatches
 from ..training.data import Targets, TrainingData
 from .class_shares import estimate_class_shares
 from .inputs import DomainRows
@@ -51,6 +54,7 @@ class _Sample:
     raw: Array
     y: Array
     weight: Array | None
+    own: Array | None = None
 
 
 def diagnose(
@@ -87,7 +91,7 @@ def diagnose(
         found |= _figures(estimator, net, sides, encoded, report)
     _judge(estimator, report, path)
     for text in report.warnings:
-        warnings.warn(text, DomainWarning, stacklevel=6)
+        warn_user(text, DomainWarning)
     return found
 
 
@@ -113,6 +117,7 @@ def unmeasured(net: Any, encoded: Encoded) -> dict[str, Any]:
         lambda_=float(net.objective.lambda_),
         pad_input=nan,
         pad_features=nan,
+        pad_features_apart=nan,
         discriminator_accuracy=nan,
         label_shift=nan,
         label_shift_is_sure=False,
@@ -151,8 +156,21 @@ def _samples(
         flat = part.values.reshape(len(part), -1)
         weight = None if encoded.weight is None else encoded.weight[index]
         parts = both[:, :width], both[:, width:], encoded.y[index]
-        sides.append(_Sample(flat, *parts, weight))
+        own = None
+        if net.apart_ and len(index) > 1:
+            batches = TensorBatches(data, size, device=torch.device(net.device))
+            own = _own_features(net.module_, [x for x, _ in batches])
+        sides.append(_Sample(flat, *parts, weight, own))
     return sides[0], sides[1]
+
+
+def _own_features(module: Any, batches: list[Any]) -> Array:
+    """Return features under the batch statistics of these rows, as in training."""
+    module = copy.deepcopy(module)
+    set_statistics(module, batches)
+    with torch.inference_mode():
+        parts = [module.embed(batch).cpu() for batch in batches]
+    return np.asarray(torch.cat(parts).numpy())
 
 
 def _figures(
@@ -169,6 +187,9 @@ def _figures(
         pad["input"] = _distance(source.inputs, target.inputs)
         pad["features"] = _distance(source.features, target.features)
         report.pad_input, report.pad_features = pad["input"], pad["features"]
+        if source.own is not None and target.own is not None:
+            pad["features_apart"] = _distance(source.own, target.own)
+            report.pad_features_apart = pad["features_apart"]
     if np.isnan(report.discriminator_accuracy):
         # Of the classifier behind the distance: PAD = 2 (1 - 2 error).
         report.discriminator_accuracy = 0.5 + report.pad_features / 4
@@ -234,7 +255,7 @@ def _judge(estimator: Any, report: Bunch, path: Array) -> None:
         return
     apart = not report.pad_input < _APART
     if len(path) > 1 and apart and (np.abs(path - 0.5) <= _CHANCE).all():
-        report.warnings.append(_STUCK.format(report.pad_input))
+        report.warnings.append(_STUCK)
     late = path[len(path) // 2 :]
     if len(late) and (late >= _PERFECT).all():
         report.warnings.append(_SATURATED.format(late[-1]))
@@ -253,12 +274,18 @@ def _verdict(report: Bunch) -> str:
         return "Adapted, not judged: diagnostics=False, or one row in a domain."
     before, after = report.pad_input, report.pad_features
     figures = f"proxy A-distance {before:.2f} of inputs, {after:.2f} of features"
+    if not np.isnan(report.pad_features_apart):
+        after = min(after, report.pad_features_apart)
+        figures += (
+            f", {report.pad_features_apart:.2f} of features with batch statistics of "
+            "each domain, as in training"
+        )
     if before < _APART:
         return f"There was little to adapt: the domains are alike ({figures})."
     if after < before - 0.1:
         return f"Features of source and target are closer than their inputs: {figures}."
     return (
-        "A linear classifier tells the domains apart by the features as well as by the "
+        "A classifier tells the domains apart by the features as well as by the "
         f"inputs: {figures}. That alone says nothing about accuracy; compare with "
         "lambda_=0 by a label-free scorer, or use model_selection.safe_select."
     )
@@ -266,8 +293,8 @@ def _verdict(report: Bunch) -> str:
 
 _STUCK = (
     "The discriminator was at chance from the first epoch to the last, though the "
-    "domains differ (proxy A-distance {:.2f}), so nothing was adapted. Give it more "
-    "units (discriminator=(100, 100)), more epochs, or a larger lr."
+    "domains are not known to be alike, so nothing was adapted. Give it more units "
+    "(discriminator=(100, 100)), more epochs, or a larger lr."
 )
 _SATURATED = (
     "The discriminator tells the domains apart without error to the end (accuracy "

@@ -32,6 +32,9 @@ __all__ = ["DomainNet"]
 # little say, in case that was an error.
 _LEAST_FACTOR = 1e-3
 
+# Batches at the end of an epoch that the critic is judged by: one alone is noise.
+_JUDGED = 8
+
 # Times that a labelled row of the target is in one batch at most, on average.
 _REPEATS = 4
 
@@ -64,7 +67,7 @@ class DomainNet(LeanNet):
     """
 
     to_probabilities_: Any = None
-    last_sides_: Sides | None = None
+    last_sides_: tuple[tuple[Tensor, Tensor, dict[str, Any]], ...] = ()
     class_factors_: Tensor | None = None
     pairs_: DomainBatches | None = None
 
@@ -121,7 +124,7 @@ class DomainNet(LeanNet):
     ) -> DomainNet:
         """Train; the records of the target begin anew."""
         self.lambda_path_: list[float] = []
-        self.last_sides_ = self.class_factors_ = None
+        self.last_sides_, self.class_factors_ = (), None
         self.domain_terms_: list[Tensor] = []
         self.target_shares_: Tensor | None = None
         self.apart_ = self.apart and has_batch_statistics(self.module_)
@@ -130,7 +133,8 @@ class DomainNet(LeanNet):
         try:
             super().fit_loop(X, y, epochs, **kwargs)
         finally:
-            self.pairs_ = self.last_sides_ = None  # or the data would stay in memory
+            # Or the data would stay in memory.
+            self.pairs_, self.last_sides_ = None, ()
         return self
 
     def _gradients(self, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -230,7 +234,8 @@ class DomainNet(LeanNet):
     def _remember(self, sides: Sides, value: Tensor, total: Tensor) -> None:
         self.domain_total_ = total.detach()
         self.domain_terms_.append(value)
-        self.last_sides_ = sides
+        judged = sides.zs.detach(), sides.zt.detach(), sides.keywords
+        self.last_sides_ = (*self.last_sides_[1 - _JUDGED :], judged)
         if self.partial and self.to_probabilities_ is not None:
             shares = self.to_probabilities_(sides.raw_t.detach()).sum(0)
             seen = self.target_shares_
@@ -249,13 +254,14 @@ class DomainNet(LeanNet):
         objective = self.objective or DomainObjective()
         self.lambda_path_.append(objective.factor(self._progress()))
         self.history.record("lambda", self.lambda_path_[-1])
-        sides = self.last_sides_
+        seen = self.last_sides_
         judge = getattr(self.module_.divergence, "domain_accuracy", None)
-        if judge is not None and sides is not None and objective.lambda_ > 0:
+        if judge is not None and seen and objective.lambda_ > 0:
             with torch.no_grad():
-                accuracy = judge(sides.zs, sides.zt, **sides.keywords)
-            self.history.record("discriminator_accuracy", float(accuracy))
-        self.last_sides_ = None  # or its graph would stay in memory
+                found = [judge(zs, zt, **keywords) for zs, zt, keywords in seen]
+            accuracy = float(torch.stack(found).mean())
+            self.history.record("discriminator_accuracy", accuracy)
+        self.last_sides_ = ()
         if self.target_shares_ is not None:
             shares, self.target_shares_ = self.target_shares_, None
             self.class_factors_ = (shares / shares.max()).clamp(min=_LEAST_FACTOR)

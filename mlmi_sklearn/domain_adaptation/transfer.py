@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import clone
 
+from ..base.warn import warn_user
 from ..exceptions import DomainWarning, TrainingDivergedError
 from ..metrics import reverse_validation_score
 from .inputs import Stacked, StackedTargets
@@ -54,7 +54,7 @@ class TransferCheck(Host):
 
     def _warn(self, text: str) -> None:
         self.adaptation_report_.warnings.append(text)
-        warnings.warn(text, DomainWarning, stacklevel=6)
+        warn_user(text, DomainWarning)
 
     def _reverse_scores(self, X: Stacked, y: StackedTargets) -> tuple[float, float]:
         """Return scores of reverse validation: of these settings, and of no target."""
