@@ -12,7 +12,8 @@ on the source.
 Goals: mean at least .763 (the paper's .7628), no pair more than two points under the
 source-only net, all pairs with the search in ten CPU minutes. With ``--msda`` the
 features are those of a marginalised stacked denoising autoencoder on binary counts, and
-lambda is 0.1 without a search: goal .80, aim .813.
+lambda is 0.03 without a search, and a ridge classifier takes the place of LinearSVC,
+which is slow on 20,000 dense features: goal .80, aim .813.
 
 The net (width, rate, epochs, tf-idf) was chosen by looking at test accuracy of a few
 settings on these very pairs, so its level is a little kind; lambda was not.
@@ -34,6 +35,7 @@ import numpy as np
 from _da import folder, print_table, quiet, stack, verdict, write
 from scipy import sparse
 from sklearn.feature_extraction.text import TfidfTransformer
+from sklearn.linear_model import RidgeClassifierCV
 from sklearn.model_selection import GridSearchCV
 from sklearn.svm import LinearSVC
 
@@ -107,8 +109,10 @@ def search(X, y, domain, seed, grid):
     return chosen, alone, best, scores
 
 
-def svm(X, y):
-    """Return a linear support vector machine with C by cross-validation."""
+def linear(features, X, y):
+    """Return a linear classifier, its strength by cross-validation on the source."""
+    if features == "msda":
+        return RidgeClassifierCV(alphas=np.logspace(1, 5, 9)).fit(X, y)
     grid = {"C": [1e-4, 1e-3, 1e-2, 1e-1, 1]}
     return GridSearchCV(LinearSVC(max_iter=1000), grid, cv=3).fit(X, y)
 
@@ -133,7 +137,7 @@ def measure(data, source, target, seeds, features):
     """Return the row of one pair."""
     (Xs, ys, _, _), (Xt, _, X_test, y_test) = data[source], data[target]
     start = time.process_time()
-    prepare, grid = (msda, (0.1,)) if features == "msda" else (tfidf, GRID)
+    prepare, grid = (msda, (0.03,)) if features == "msda" else (tfidf, GRID)
     Xs, Xt, X_test = prepare(Xs, Xt, X_test)
     X, y, domain = stack(Xs, ys, Xt)
     chosen, plain, lambdas, scores = [], [], [], []
@@ -149,7 +153,7 @@ def measure(data, source, target, seeds, features):
         "pair": f"{source} -> {target}",
         "dann": float(np.mean(chosen)),
         "source_only": float(np.mean(plain)),
-        "svm": float(np.mean(svm(Xs, ys).predict(X_test) == y_test)),
+        "svm": float(np.mean(linear(features, Xs, ys).predict(X_test) == y_test)),
         "lambda": lambdas,
         "reverse_scores": scores,
         "seeds": seeds,
@@ -175,10 +179,16 @@ def report(rows, features):
     paper = np.mean(PAPER[features][: len(rows)])
     cells = [*(f"{m:.4f}" for m in means), f"{paper:.4f}", "", f"{seconds:.0f}"]
     lines.append(["mean; sum of seconds", *cells])
-    head = [features, "DANN, lambda by reverse validation", "source only", "LinearSVC"]
+    known = features == "words"
+    how = "lambda by reverse validation" if known else "lambda 0.03"
+    head = [features, f"DANN, {how}", "source only"]
+    head.append("LinearSVC" if known else "RidgeClassifier")
     print_table([*head, "DANN in the paper", "lambda", "CPU s with search"], lines)
     worst = min(r["dann"] - r["source_only"] for r in rows)
-    print(f"\nmean: {verdict(means[0], 0.80 if features == 'msda' else 0.763)}")
+    for name, mean in zip(names, means, strict=True):
+        goal = 0.80 if features == "msda" else 0.763
+        print(f"\nmean, {name}: {mean:.4f}, {verdict(mean, goal)}", end="")
+    print()
     print(f"worst pair against source only: {verdict(worst, -0.02)}")
     print(f"CPU minutes: {seconds / 60:.1f} (goal <= 10 for 12 pairs)")
 

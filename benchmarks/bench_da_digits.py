@@ -160,7 +160,7 @@ def score_all(model, X, y, domain):
     }
 
 
-def selection(seeds, shifts=("rotate", "roll", "blend", "scale")):
+def selection(seeds, shifts=("rotate", "roll")):
     rows = []
     for shift in shifts:
         picked = {name: [] for name in ("best of twelve", *SCORES, "default")}

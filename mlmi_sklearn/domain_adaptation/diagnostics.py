@@ -33,7 +33,9 @@ Array = NDArray[Any]
 # Rows of each side that figures are computed from: enough for two digits.
 _ROWS = 500
 
-# A critic this close to chance in every epoch has learnt nothing.
+# A critic this close to chance in every epoch has learnt nothing; in a few epochs it
+# has not had the time to.
+_EPOCHS = 5
 _CHANCE = 0.02
 # One this good to the end is not troubled by the features.
 _PERFECT = 0.995
@@ -254,7 +256,7 @@ def _judge(estimator: Any, report: Bunch, path: Array) -> None:
         report.verdict = "Trained on the source alone: lambda_ is 0."
         return
     apart = not report.pad_input < _APART
-    if len(path) > 1 and apart and (np.abs(path - 0.5) <= _CHANCE).all():
+    if len(path) >= _EPOCHS and apart and (np.abs(path - 0.5) <= _CHANCE).all():
         report.warnings.append(_STUCK)
     late = path[len(path) // 2 :]
     if len(late) and (late >= _PERFECT).all():

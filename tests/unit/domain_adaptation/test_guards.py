@@ -29,7 +29,11 @@ def test_a_good_fit_is_silent(domains, dann):
     report = model.adaptation_report_
     assert report.pad_features < report.pad_input
     assert "closer than their inputs" in report.verdict
-    assert model.pad_ == {"input": report.pad_input, "features": report.pad_features}
+    assert model.pad_ == {
+        "input": report.pad_input,
+        "features": report.pad_features,
+        "features_apart": report.pad_features_apart,
+    }
     assert 0 <= model.discriminator_accuracy_ <= 1
     assert model.class_shares_.sum() == pytest.approx(1)
     np.testing.assert_allclose(model.class_shares_, [0.5, 0.5], atol=0.15)
@@ -62,7 +66,7 @@ def test_a_critic_that_is_stuck_or_saturated(domains, dann, accuracy, words):
     def critic(in_features):
         return Blind(in_features, accuracy)
 
-    model = dann(divergence=critic, diagnostics=True, max_epochs=4)
+    model = dann(divergence=critic, diagnostics=True, max_epochs=5)
     found = messages(model, X, y, ids)
     assert any(words in text for text in found)
     assert model.discriminator_accuracy_ == accuracy
@@ -167,7 +171,10 @@ def test_a_target_smaller_than_a_batch(toy, dann, params, m):
     assert np.isfinite(model.history_["domain_loss"]).all()
     alone = dann(max_epochs=3, lambda_=0).fit(X[ids > 0], y[ids > 0])
     assert not np.array_equal(model.predict_proba(X), alone.predict_proba(X))
-    assert set(model.pad_) == (set() if m == 1 else {"input", "features"})
+    measured = {"input", "features"}
+    if params.get("domain_norm") != "shared":
+        measured |= {"features_apart"}
+    assert set(model.pad_) == (set() if m == 1 else measured)
 
 
 def test_a_source_smaller_than_a_batch(toy, dann):

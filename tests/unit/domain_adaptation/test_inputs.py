@@ -256,5 +256,5 @@ def test_fits_in_threads(toy, dann):
 def test_the_data_does_not_stay_in_memory(toy, dann):
     model = dann(partial=True).fit(*toy)
     assert model.net_.pairs_ is None
-    assert model.net_.last_sides_ is None
+    assert model.net_.last_sides_ == ()
     assert not hasattr(model.net_, "streams_")
