@@ -43,7 +43,13 @@ from .cutting import (
     require_known_domains,
 )
 from .diagnostics import diagnose, unmeasured
-from .inputs import DomainRows, Stacked, StackedTargets, stack
+from .inputs import (
+    DomainRows,
+    Stacked,
+    StackedTargets,
+    stack,
+    warn_of_a_label_that_is_none,
+)
 from .net import DomainNet
 from .objective import DomainObjective
 from .parts import build_divergence
@@ -152,17 +158,37 @@ class DomainEstimator(
             use_target_labels=self.target_labels == "use",
             integers=self._minus_one_marks,
         )
-        meant = sample_domain is not None or apart[0] is not None
-        X = stacked[0]
-        if meant and not (isinstance(X, Stacked) and X.domains.is_target.any()):
-            warn_user(
-                f"sample_domain names no row of a target, so {type(self).__name__} "
-                "trains on the source alone. Targets have ids below 0, or are named "
-                "by target_domains=[...]. In a cross-validation, use "
-                "mlmi_sklearn.model_selection.DomainStratifiedKFold.",
-                DomainWarning,
-            )
+        X, y = stacked
+        if not (isinstance(X, Stacked) and X.domains.is_target.any()):
+            self._warn_of_no_target(X, sample_domain, apart[0])
+        elif isinstance(y, StackedTargets) and self.target_labels == "use":
+            warn_of_a_label_that_is_none(y, X.domains.is_target)
         return stacked
+
+    def _warn_of_no_target(self, X: Any, sample_domain: Any, X_target: Any) -> None:
+        """Warn if a target was meant: by ids, or by an option that is idle without."""
+        options = ("partial", "label_shift", "selection")
+        asked = [name for name in options if getattr(self, name, None)]
+        if sample_domain is not None:
+            found = [repr(name) for name in X.domains.names.tolist()[:5]]
+            found += ["..."] if len(X.domains.names) > 5 else []
+            what = f"sample_domain names no row of a target (ids: {', '.join(found)}"
+            if self.target_domains is not None:
+                what += f", target_domains={list(self.target_domains)!r}"
+            what += ")"
+        elif X_target is not None:
+            what = "X_target names no row of a target"
+        elif asked:
+            what = f"{asked[0]}={getattr(self, asked[0])!r} is for a target, and none "
+            what += "was passed (sample_domain=, X_target=)"
+        else:
+            return
+        warn_user(
+            f"{what}, so {type(self).__name__} trains on the source alone. Targets "
+            "have ids below 0, or are named by target_domains=[...]. In a "
+            "cross-validation, use mlmi_sklearn.model_selection.DomainStratifiedKFold.",
+            DomainWarning,
+        )
 
     # -- stages of the template --------------------------------------------------------
 
@@ -299,6 +325,12 @@ class DomainEstimator(
                 "Found one labelled row of a source (n_samples = 1), but batch "
                 "normalisation needs two at least. Pass more rows, or a backbone "
                 "without it."
+            )
+        vectors = len(rows.shape) == 2 and self.domain_norm != "shared"
+        if self.batch_size == 1 and vectors and has_batch_statistics(net.module_):
+            raise ValueError(
+                "batch_size=1 is too small: batch normalisation needs two rows of each "
+                "side at least. Raise batch_size, or take a backbone without it."
             )
         idle = self._objective().is_idle
         data = cut(first)

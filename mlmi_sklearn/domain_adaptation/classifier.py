@@ -15,6 +15,7 @@ from ..base.targets import Encoded
 from .base import DomainEstimator
 from .constraints import DOMAIN_CONSTRAINTS
 from .docs import PACE, with_domain_parameters
+from .inputs import require_classes
 from .label_shift import LabelShift
 from .open_set import require_unknown_label, unknown_label_for
 from .targets import DomainTargets
@@ -352,5 +353,6 @@ class DANNClassifier(LabelShift, TransferCheck, DomainClassifier):
             The estimator itself.
         """
         self._validate_params()
+        require_classes(classes, y)
         stacked = self._stack((X, y), sample_domain, (None, None))
         return self._partial_fit(*stacked, classes, sample_weight)

@@ -9,20 +9,25 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
+from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import _num_samples
 
 from ..base.inputs import as_host_array
 from ..base.partial import PartialTargets
+from ..base.warn import warn_user
 from ..containers.domains import SOURCE, TARGET, Domains, resolve_domains
 from ..containers.unlabelled import unlabelled
+from ..exceptions import DomainWarning
 
 __all__ = [
     "DomainRows",
     "Stacked",
     "StackedTargets",
     "read_targets_of",
+    "require_classes",
     "stack",
     "stack_rows",
+    "warn_of_a_label_that_is_none",
 ]
 
 Array = NDArray[Any]
@@ -139,6 +144,14 @@ def stack(
         if y_target is not None:
             raise ValueError("y_target needs X_target: the rows that it belongs to.")
         n = _num_samples(X)
+        if isinstance(sample_domain, str) and sample_domain in getattr(
+            X, "columns", ()
+        ):
+            raise ValueError(
+                f"sample_domain={sample_domain!r} would be one id for all rows, not a "
+                f"column of X. Pass sample_domain=X[{sample_domain!r}], and X without "
+                "that column."
+            )
         domains = resolve_domains(
             sample_domain, n, y=y, target_domains=target_domains, integers=integers
         )
@@ -163,6 +176,7 @@ def _join(
             "rows of the target apart; not both."
         )
     n, m = _num_samples(X), _num_samples(X_target)
+    _require_finite(X_target, "X_target")
     is_target = np.repeat([False, True], [n, m])
     domains = Domains(np.where(is_target, TARGET, SOURCE), is_target)
     y = as_host_array(y)
@@ -205,13 +219,24 @@ def _join_targets(y: Array, y_target: Any, integers: bool) -> tuple[Array, Array
     return np.concatenate([y, values]), known
 
 
-def stack_rows(first: Any, second: Any) -> Any:
+def _require_finite(X: Any, name: str) -> None:
+    """Refuse NaN and infinity under the right name; once stacked, all is ``X``."""
+    values = X if sparse.issparse(X) else np.asarray(as_host_array(X))
+    if values.dtype.kind == "f":
+        assert_all_finite(values, input_name=name)
+
+
+def stack_rows(
+    first: Any, second: Any, names: tuple[str, str] = ("X", "X_target")
+) -> Any:
     """Put two sets of rows one after the other, in a container like theirs.
 
     Parameters
     ----------
     first, second : array-like of shape (n, ...) and (m, ...)
         Arrays, frames with the same columns, sparse matrices or tensors.
+    names : tuple of two str
+        What messages call them.
 
     Returns
     -------
@@ -226,7 +251,7 @@ def stack_rows(first: Any, second: Any) -> Any:
     if isinstance(first, pd.DataFrame) and isinstance(second, pd.DataFrame):
         if list(first.columns) != list(second.columns):
             raise ValueError(
-                f"X has columns {list(first.columns)}, but X_target has "
+                f"{names[0]} has columns {list(first.columns)}, but {names[1]} has "
                 f"{list(second.columns)}. Pass the same columns in the same order."
             )
         return pd.concat([first, second], ignore_index=True)
@@ -236,7 +261,8 @@ def stack_rows(first: Any, second: Any) -> Any:
     shapes = [a.shape[1:] for a in arrays]
     if shapes[0] != shapes[1]:
         raise ValueError(
-            f"X has samples of shape {shapes[0]}, but X_target has {shapes[1]}."
+            f"{names[0]} has samples of shape {shapes[0]}, but {names[1]} has "
+            f"{shapes[1]}."
         )
     return np.concatenate(arrays)
 
@@ -262,3 +288,55 @@ def read_targets_of(y: StackedTargets, read: Any) -> PartialTargets:
     if inner is not None:
         missing[seen] = inner.missing
     return PartialTargets(whole, missing)
+
+
+def require_classes(classes: Any, y: Any) -> None:
+    """Refuse ids of domains where classes are expected, third as in ``fit``.
+
+    Parameters
+    ----------
+    classes : array-like or None
+        What ``partial_fit`` was given.
+    y : array-like of shape (n,)
+        Targets.
+
+    Raises
+    ------
+    ValueError
+        If there is one a row, and they are not the labels.
+    """
+    if classes is None or np.ndim(classes) != 1 or len(classes) != _num_samples(y):
+        return
+    given, labels = (set(np.asarray(as_host_array(a)).tolist()) for a in (classes, y))
+    if len(given) < len(classes) and given != labels:
+        raise ValueError(
+            f"classes has {len(classes)} entries, one a row, but should list each "
+            "class once. Ids of domains are passed by name: partial_fit(X, y, "
+            "sample_domain=...)."
+        )
+
+
+def warn_of_a_label_that_is_none(y: StackedTargets, is_target: Array) -> None:
+    """Warn of a word such as "unlabelled", which would be learnt as a class.
+
+    Parameters
+    ----------
+    y : StackedTargets
+        Targets, some of which are labels of target rows.
+    is_target : ndarray of bool of shape (n,)
+        Rows of the target.
+    """
+    values = np.asarray(as_host_array(y.y))
+    if values.ndim != 1 or values.dtype.kind not in "UO":
+        return
+    labels = pd.Series(values[is_target & ~y.hidden]).value_counts()
+    if labels.empty or 2 * labels.iloc[0] <= labels.sum():
+        return
+    word = labels.index[0]
+    if not (values[~is_target] == word).any():
+        warn_user(
+            f"{labels.iloc[0]} of {labels.sum()} labelled rows of the target have the "
+            f"label {word!r}, which no row of a source has, and which is learnt as a "
+            "class. If it says that the label is unknown, put None in y.",
+            DomainWarning,
+        )

@@ -13,6 +13,7 @@ from ..base import Recipe, with_training_parameters
 from ..nn.heads import CosineHead
 from .classifier import CLASSIFIER_CONSTRAINTS, DomainClassifier
 from .docs import PACE, with_domain_parameters
+from .inputs import require_classes
 from .objective import MinimaxEntropy
 
 __all__ = ["MMEClassifier"]
@@ -259,6 +260,7 @@ class MMEClassifier(DomainClassifier):
             The estimator itself.
         """
         self._validate_params()
+        require_classes(classes, y)
         stacked = self._stack((X, y), sample_domain, (None, None))
         return self._partial_fit(*stacked, classes, sample_weight)
 

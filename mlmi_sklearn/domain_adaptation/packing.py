@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,8 @@ from .inputs import stack_rows
 __all__ = ["pack_domains", "unpack_domains"]
 
 Array = NDArray[Any]
+
+_EXAMPLES = {"source": '{"Basel": (X, y)}', "target": '{"Bern": X}'}
 
 
 def pack_domains(
@@ -47,6 +48,8 @@ def pack_domains(
     ValueError
         If there is no source, or X and y of a domain differ in length, or integer
         targets hold -1, which would be taken for a missing one.
+    TypeError
+        If ``source`` or ``target`` is no mapping.
 
     Examples
     --------
@@ -56,11 +59,17 @@ def pack_domains(
     >>> y, sample_domain
     (array([ 0,  1, -1, -1]), array([ 1,  1, -1, -1]))
     """
+    for role, given in (("source", source), ("target", target)):
+        if given is not None and not isinstance(given, Mapping):
+            raise TypeError(
+                f"{role} must map names of domains to their data, such as "
+                f"{_EXAMPLES[role]}, got {type(given).__name__}."
+            )
     if not source:
         raise ValueError("source is empty: pass at least one labelled domain.")
     parts = [(name, *_pair(name, data, True)) for name, data in source.items()]
-    given = target or {}
-    others = [(name, *_pair(name, data, False)) for name, data in given.items()]
+    rest = target or {}
+    others = [(name, *_pair(name, data, False)) for name, data in rest.items()]
     labels = np.concatenate([y for _, _, y in parts])
     marker = _marker(labels)
     columns = [labels]
@@ -70,7 +79,9 @@ def pack_domains(
         )
     ids = [np.full(_num_samples(X), k + 1) for k, (_, X, _) in enumerate(parts)]
     ids += [np.full(_num_samples(X), -k - 1) for k, (_, X, _) in enumerate(others)]
-    X = reduce(stack_rows, [X for _, X, _ in parts + others])
+    X = parts[0][1]
+    for name, more, _ in (parts + others)[1:]:
+        X = stack_rows(X, more, (f"X of {parts[0][0]!r}", f"that of {name!r}"))
     return X, np.concatenate(columns), np.concatenate(ids)
 
 

@@ -9,7 +9,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..base.inputs import as_host_array
+from ..base.warn import warn_user
 from ..containers.domains import resolve_domains
+from ..exceptions import DomainWarning
 
 __all__ = ["scored_rows"]
 
@@ -40,6 +42,11 @@ def scored_rows(
     ------
     ValueError
         If no row has a label.
+
+    Warns
+    -----
+    DomainWarning
+        If there is a target, but no label of it, so that the source counts.
     """
     known = _known(y, getattr(estimator, "classes_", None))
     n = len(known)
@@ -48,6 +55,13 @@ def scored_rows(
     )
     if domains is not None and (known & domains.is_target).any():
         known = known & domains.is_target
+    elif domains is not None and domains.is_target.any() and known.any():
+        warn_user(
+            "No row of the target has a label in y, so the score counts rows of the "
+            "source. Pass the labels of the target, or take a score that needs none: "
+            "mlmi_sklearn.metrics.make_domain_scorer.",
+            DomainWarning,
+        )
     if not known.any():
         raise ValueError(
             "y holds no label to score: every entry is the marker for no label (-1 "

@@ -205,7 +205,13 @@ def _as_scorer(scoring: Any) -> Callable[..., float] | None:
         return cast("Callable[..., float]", scoring)
     if scoring == "reverse":
         return None
-    return make_domain_scorer(scoring)
+    try:
+        return make_domain_scorer(scoring)
+    except ValueError as error:
+        raise ValueError(
+            f"scoring={scoring!r} is no score that does without labels of the target: "
+            f"{error}"
+        ) from None
 
 
 def _compare(

@@ -23,6 +23,8 @@ __all__ = ["DomainStratifiedKFold", "LeaveOneDomainOut"]
 
 Fold = tuple[np.ndarray, np.ndarray]
 
+_IDS = "; targets have ids below 0, or are named by target_domains=[...]."
+
 
 class DomainStratifiedKFold(BaseCrossValidator):
     """Folds that hold every domain, and every class of the source, in equal shares.
@@ -185,7 +187,8 @@ class DomainStratifiedKFold(BaseCrossValidator):
                 raise ValueError(
                     f"Every fold needs rows of the {side}, but there are {n} for "
                     f"n_splits={self.n_splits}. "
-                    + ("Take fewer splits." if n >= 2 else f"Add rows of the {side}.")
+                    + ("Take fewer splits." if n >= 2 else f"Add rows of the {side}")
+                    + ("" if n >= 2 else _IDS)
                 )
 
     def _deal(self, domains: Domains, y: Any) -> np.ndarray:

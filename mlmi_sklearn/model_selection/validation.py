@@ -226,7 +226,13 @@ def _scorers(scoring: Any, on_source: bool) -> Any:
 def _scorer(item: Any, on_source: bool) -> Any:
     """Return one scorer."""
     if isinstance(item, str) and item not in get_scorer_names():
-        return make_domain_scorer(item)
+        try:
+            return make_domain_scorer(item)
+        except ValueError as error:
+            raise ValueError(
+                f"scoring={item!r} is neither a score of scikit-learn nor one that "
+                f"does without labels of the target: {error}"
+            ) from None
     if callable(item):
         request = get_routing_for_object(item)
         if NAME in request.consumes("score", [NAME]):

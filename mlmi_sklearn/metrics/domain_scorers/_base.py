@@ -102,7 +102,8 @@ class DomainScorer(ABC):
                 what = {"labelled": "labelled source"}.get(domain, domain)
                 raise ValueError(
                     f"The {self.name} score needs {what} rows and got none; split so "
-                    "that each fold holds rows of both domains."
+                    "that each fold holds rows of both domains. Targets have ids below "
+                    "0, or are named by target_domains=[...]."
                 )
         return float(self._score(estimator, rows))
 

@@ -168,7 +168,8 @@ def _check_enough(rows: DomainRows) -> None:
         if len(positions) < 2:
             raise ValueError(
                 f"Reverse validation needs two {name} rows at least, got "
-                f"{len(positions)}."
+                f"{len(positions)}; targets have ids below 0, or are named by "
+                "target_domains=[...]."
             )
 
 
