@@ -157,6 +157,8 @@ def _read_ids(sample_domain: Any, n: int) -> Array:
     ids = np.asarray(sample_domain)
     if ids.ndim == 0:
         ids = np.full(n, ids)
+    elif ids.ndim == 2 and ids.shape[1] == 1:  # a frame of one column
+        ids = ids[:, 0]
     if ids.shape != (n,):
         raise ValueError(
             f"sample_domain has shape {ids.shape}, but X has {n} rows. Pass one id a "

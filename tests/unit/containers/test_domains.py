@@ -68,7 +68,7 @@ def test_target_domains_take_the_place_of_signs():
     ("ids", "message"),
     [
         ([1, 1], r"shape \(2,\), but X has 3 rows"),
-        ([[1], [1], [1]], "one id a row"),
+        ([[1, 1], [1, 1], [1, 1]], "one id a row"),
         ([1, np.nan, -1], "missing values"),
         (["a", None, "b"], "missing values"),
         ([True, False, True], "True and False"),
@@ -129,3 +129,8 @@ def test_ids_are_not_copied_needlessly_nor_changed():
     domains = resolve_domains(ids, 2)
     assert isinstance(domains, Domains)
     assert ids.tolist() == [1, -1]
+
+
+def test_a_frame_of_one_column_is_a_column():
+    found = resolve_domains(pd.DataFrame({"site": [1, -2, 1]}), 3)
+    assert found.is_target.tolist() == [False, True, False]

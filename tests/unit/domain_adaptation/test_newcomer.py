@@ -136,5 +136,5 @@ def test_scores_that_are_not_known_name_the_argument(toy, dann):
     X, y, ids = toy
     with pytest.raises(ValueError, match="scoring='accuracy' is no score that does"):
         safe_select(dann(), {"lambda_": [0.3]}, X, y, ids, scoring="accuracy")
-    with pytest.raises(ValueError, match="scoring='acuracy' is neither"):
-        safe_cv(dann(), X, y, ids, scoring="acuracy")
+    with pytest.raises(ValueError, match="scoring='best' is neither"):
+        safe_cv(dann(), X, y, ids, scoring="best")
