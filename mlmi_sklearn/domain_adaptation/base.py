@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
@@ -13,34 +12,28 @@ from numpy.typing import NDArray
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags, _safe_indexing
 from sklearn.utils.validation import _num_samples, check_is_fitted
-from torch import nn
 
-from ..base import Recipe, TorchEstimator, build_backbone
 from ..base.inputs import as_tensor, read_array, require_shape
 from ..base.plan import Plan, split_rows
 from ..base.targets import Encoded
 from ..base.warn import warn_user
 from ..exceptions import DomainWarning
 from ..nn.adaptation import (
-    DomainPredictor,
     class_probabilities,
     has_batch_statistics,
     set_statistics,
 )
-from ..specs import make_spec
 from ..training.batches import TensorBatches
 from ..training.data import Rows, Targets, TensorRows, TrainingData
 from ..training.net import LeanNet
 from ..training.sparse import SparseRows
 from .batches import DomainData
-from .constraints import DEEP, DISCRIMINATOR, DOMAIN_CONSTRAINTS, SHALLOW, Pace
+from .constraints import DOMAIN_CONSTRAINTS
 from .cutting import (
     Cut,
     as_domain_rows,
-    domain_names,
     known_rows,
     labelled_source_rows,
-    require_known_domains,
 )
 from .diagnostics import diagnose, unmeasured
 from .inputs import (
@@ -50,18 +43,15 @@ from .inputs import (
     stack,
     warn_of_a_label_that_is_none,
 )
+from .model import DomainModel
 from .net import DomainNet
-from .objective import DomainObjective
-from .parts import build_divergence
 
 __all__ = ["DomainEstimator"]
 
 Array = NDArray[Any]
 
 
-class DomainEstimator(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, TorchEstimator
-):
+class DomainEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DomainModel):
     """Base of estimators that learn from several domains."""
 
     __metadata_request__fit: ClassVar[dict[str, Any]] = {"sample_domain": True}
@@ -208,99 +198,6 @@ class DomainEstimator(
         if not isinstance(values, np.ndarray):
             return SparseRows(values, dtype)
         return TensorRows(as_tensor(values, dtype))
-
-    def _choice(self, component: str) -> Any:
-        if component == "backbone" and self.hidden_layer_sizes is not None:
-            sizes = np.atleast_1d(self.hidden_layer_sizes)
-            hidden = tuple(int(units) for units in sizes)
-            return make_spec("backbone", "mlp", hidden=hidden, activation="sigmoid")
-        return super()._choice(component)
-
-    @property
-    def _pace(self) -> Pace:
-        """What stands for ``"auto"``."""
-        return DEEP if self.hidden_layer_sizes is None else SHALLOW
-
-    def _learning_rate(self) -> float:
-        return self._pace.lr if self.lr == "auto" else float(self.lr)
-
-    def _epochs(self) -> int:
-        wanted = self.max_epochs
-        return self._pace.max_epochs if wanted == "auto" else int(wanted)
-
-    def _rows_per_batch(self, inputs: Any) -> int:
-        wanted = self.batch_size
-        return self._pace.batch_size if wanted == "auto" else int(wanted)
-
-    @staticmethod
-    def _auto_defaults(shape: tuple[int, ...]) -> dict[str, dict[str, Any]]:
-        return {"mlp": {"hidden": (128, 64), "norm": "batch"}}
-
-    def _make_recipe(
-        self, inputs: Any, encoded: Encoded, plan: Plan, fitted: Recipe | None
-    ) -> Recipe:
-        recipe = super()._make_recipe(inputs, encoded, plan, fitted)
-        rows = as_domain_rows(inputs)
-        names = domain_names(rows, None if fitted is None else self.domains_)
-        n_domains = max(2, len(names))
-        if fitted is not None:
-            n_domains = fitted.options["n_domains"]
-            require_known_domains(names, n_domains)
-        encoded.attributes.update(
-            domains_=names,
-            n_source_=int((~rows.is_target).sum()),
-            n_target_=int(rows.is_target.sum()),
-        )
-        sizes = {"n_domains": n_domains, "discriminator": self._discriminator_sizes()}
-        return replace(recipe, options={**recipe.options, **sizes})
-
-    def _discriminator_sizes(self) -> tuple[int, ...]:
-        """Return hidden units of the critic; none in the shallow form of the paper."""
-        sizes = tuple(int(units) for units in np.atleast_1d(self.discriminator))
-        # Whoever asks for the shallow form and names no critic means the paper's.
-        shallow = self.hidden_layer_sizes is not None and sizes == DISCRIMINATOR
-        return () if shallow else sizes
-
-    def _assemble(self, recipe: Recipe) -> nn.Module:
-        backbone: Any = build_backbone(recipe.parts["backbone"], recipe.input_shape)
-        width = int(backbone.out_features)
-        head = self._make_head(width, recipe.n_outputs)
-        return DomainPredictor(backbone, head, self._make_divergence(width, recipe))
-
-    def _make_divergence(self, width: int, recipe: Recipe) -> nn.Module:
-        """Build what compares features."""
-        return build_divergence(
-            recipe.parts["divergence"],
-            width,
-            hidden=recipe.options["discriminator"],
-            n_classes=self._n_classes(recipe),
-            n_domains=recipe.options["n_domains"],
-        )
-
-    def _make_head(self, width: int, n_outputs: int) -> nn.Module:
-        """Build what scores features."""
-        return nn.Linear(width, n_outputs)
-
-    def _n_classes(self, recipe: Recipe) -> int | None:
-        """Return the number of classes, None for a regressor."""
-        return max(2, recipe.n_outputs)
-
-    def _objective(self) -> DomainObjective:
-        return DomainObjective(
-            self.lambda_,
-            self.lambda_schedule,
-            self.gamma,
-            self.discriminator_rate,
-            self.entropy,
-        )
-
-    def _net_options(self) -> dict[str, Any]:
-        return {
-            "objective": self._objective(),
-            "apart": self.domain_norm != "shared",
-            "partial": getattr(self, "partial", False),
-            "max_grad_norm": self.max_grad_norm,
-        }
 
     def _training_data(
         self, net: LeanNet, inputs: Any, encoded: Encoded, plan: Plan

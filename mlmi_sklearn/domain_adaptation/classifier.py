@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,10 +36,92 @@ CLASSIFIER_CONSTRAINTS: dict[str, Any] = {
 }
 
 
+@with_domain_parameters()
 class DomainClassifier(DomainTargets, ClassifierOutputs, DomainEstimator):
     """What the classifiers for several domains share."""
 
     _parameter_constraints: ClassVar[dict[str, Any]] = CLASSIFIER_CONSTRAINTS
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_domain: Any = None,
+        sample_weight: Any = None,
+        *,
+        X_target: Any = None,
+        y_target: Any = None,
+    ) -> Self:
+        """Train on labelled rows of sources and rows of targets.
+
+        Parameters
+        ----------
+        {passing}
+        X_target, y_target : array-like, default=None
+            Rows of the target, and what is known of their targets, where they are not
+            in ``X``. For notebooks: a ``Pipeline`` before this estimator does not
+            transform them unless it has ``transform_input=["X_target"]``, metadata
+            routing is on, and ``set_fit_request(X_target=True)`` was called.
+
+        Returns
+        -------
+        self : estimator
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If the data or a parameter is unusable; the message names it.
+        TrainingDivergedError
+            If the loss became NaN or infinite.
+
+        Warns
+        -----
+        DomainWarning
+            If there is no target though one was meant, or what was measured after
+            training speaks against the result; the message has advice.
+        """
+        return self._fit_domains(
+            (X, y),
+            sample_domain,
+            sample_weight,
+            (X_target, y_target),
+            resume=self.warm_start,
+        )
+
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        classes: Any = None,
+        sample_domain: Any = None,
+        sample_weight: Any = None,
+    ) -> Self:
+        """Train for one more epoch on the given rows.
+
+        Parameters
+        ----------
+        X : array-like
+            As in :meth:`fit`.
+        y : array-like of shape (n_samples,)
+            As in :meth:`fit`.
+        classes : array-like of shape (n_classes,), default=None
+            All classes that will ever occur. Needed in the first call only, and only
+            if its labelled rows do not hold them all.
+        sample_domain : array-like of shape (n_samples,), scalar, default=None
+            As in :meth:`fit`. The first call fixes how many domains there are.
+        sample_weight : array-like of shape (n_samples,), default=None
+            As in :meth:`fit`.
+
+        Returns
+        -------
+        self : estimator
+            The estimator itself.
+        """
+        self._validate_params()
+        require_classes(classes, y)
+        stacked = self._stack((X, y), sample_domain, (None, None))
+        return self._partial_fit(*stacked, classes, sample_weight)
 
     def predict(self, X: Any) -> Array:
         """Predict classes.
@@ -275,84 +357,3 @@ class DANNClassifier(LabelShift, TransferCheck, DomainClassifier):
         self.compile = compile
         self.random_state = random_state
         self.verbose = verbose
-
-    def fit(
-        self,
-        X: Any,
-        y: Any,
-        sample_domain: Any = None,
-        sample_weight: Any = None,
-        *,
-        X_target: Any = None,
-        y_target: Any = None,
-    ) -> DANNClassifier:
-        """Train on labelled rows of sources and rows of targets.
-
-        Parameters
-        ----------
-        {passing}
-        X_target, y_target : array-like, default=None
-            Rows of the target, and what is known of their targets, where they are not
-            in ``X``. For notebooks: a ``Pipeline`` before this estimator does not
-            transform them unless it has ``transform_input=["X_target"]``, metadata
-            routing is on, and ``set_fit_request(X_target=True)`` was called.
-
-        Returns
-        -------
-        DANNClassifier
-            The fitted estimator.
-
-        Raises
-        ------
-        ValueError
-            If the data or a parameter is unusable; the message names it.
-        TrainingDivergedError
-            If the loss became NaN or infinite.
-
-        Warns
-        -----
-        DomainWarning
-            If there is no target though one was meant, or what was measured after
-            training speaks against the result; the message has advice.
-        """
-        return self._fit_domains(
-            (X, y),
-            sample_domain,
-            sample_weight,
-            (X_target, y_target),
-            resume=self.warm_start,
-        )
-
-    def partial_fit(
-        self,
-        X: Any,
-        y: Any,
-        classes: Any = None,
-        sample_domain: Any = None,
-        sample_weight: Any = None,
-    ) -> DANNClassifier:
-        """Train for one more epoch on the given rows.
-
-        Parameters
-        ----------
-        X : array-like
-            As in :meth:`fit`.
-        y : array-like of shape (n_samples,)
-            As in :meth:`fit`.
-        classes : array-like of shape (n_classes,), default=None
-            All classes that will ever occur. Needed in the first call only, and only
-            if its labelled rows do not hold them all.
-        sample_domain : array-like of shape (n_samples,), scalar, default=None
-            As in :meth:`fit`. The first call fixes how many domains there are.
-        sample_weight : array-like of shape (n_samples,), default=None
-            As in :meth:`fit`.
-
-        Returns
-        -------
-        DANNClassifier
-            The estimator itself.
-        """
-        self._validate_params()
-        require_classes(classes, y)
-        stacked = self._stack((X, y), sample_domain, (None, None))
-        return self._partial_fit(*stacked, classes, sample_weight)

@@ -13,7 +13,6 @@ from ..base import Recipe, with_training_parameters
 from ..nn.heads import CosineHead
 from .classifier import CLASSIFIER_CONSTRAINTS, DomainClassifier
 from .docs import PACE, with_domain_parameters
-from .inputs import require_classes
 from .objective import MinimaxEntropy
 
 __all__ = ["MMEClassifier"]
@@ -182,87 +181,6 @@ class MMEClassifier(DomainClassifier):
         self.compile = compile
         self.random_state = random_state
         self.verbose = verbose
-
-    def fit(
-        self,
-        X: Any,
-        y: Any,
-        sample_domain: Any = None,
-        sample_weight: Any = None,
-        *,
-        X_target: Any = None,
-        y_target: Any = None,
-    ) -> MMEClassifier:
-        """Train on labelled rows of sources and rows of targets.
-
-        Parameters
-        ----------
-        {passing}
-        X_target, y_target : array-like, default=None
-            Rows of the target, and what is known of their targets, where they are not
-            in ``X``. For notebooks: a ``Pipeline`` before this estimator does not
-            transform them unless it has ``transform_input=["X_target"]``, metadata
-            routing is on, and ``set_fit_request(X_target=True)`` was called.
-
-        Returns
-        -------
-        MMEClassifier
-            The fitted estimator.
-
-        Raises
-        ------
-        ValueError
-            If the data or a parameter is unusable; the message names it.
-        TrainingDivergedError
-            If the loss became NaN or infinite.
-
-        Warns
-        -----
-        DomainWarning
-            If there is no target though one was meant, or what was measured after
-            training speaks against the result; the message has advice.
-        """
-        return self._fit_domains(
-            (X, y),
-            sample_domain,
-            sample_weight,
-            (X_target, y_target),
-            resume=self.warm_start,
-        )
-
-    def partial_fit(
-        self,
-        X: Any,
-        y: Any,
-        classes: Any = None,
-        sample_domain: Any = None,
-        sample_weight: Any = None,
-    ) -> MMEClassifier:
-        """Train for one more epoch on the given rows.
-
-        Parameters
-        ----------
-        X : array-like
-            As in :meth:`fit`.
-        y : array-like of shape (n_samples,)
-            As in :meth:`fit`.
-        classes : array-like of shape (n_classes,), default=None
-            All classes that will ever occur. Needed in the first call only, and only
-            if its labelled rows do not hold them all.
-        sample_domain : array-like of shape (n_samples,), scalar, default=None
-            As in :meth:`fit`. The first call fixes how many domains there are.
-        sample_weight : array-like of shape (n_samples,), default=None
-            As in :meth:`fit`.
-
-        Returns
-        -------
-        MMEClassifier
-            The estimator itself.
-        """
-        self._validate_params()
-        require_classes(classes, y)
-        stacked = self._stack((X, y), sample_domain, (None, None))
-        return self._partial_fit(*stacked, classes, sample_weight)
 
     @property
     def prototypes_(self) -> Array:

@@ -131,7 +131,7 @@ def test_a_scalar_is_the_id_of_all(toy, dann):
     [
         (["a"] * 70, "do not say what is a target"),
         ([1] * 69, r"sample_domain has shape \(69,\), but X has 70 rows"),
-        ([[1]] * 70, "one id a"),
+        ([[1, 1]] * 70, "one id a"),
         ([None] + [1] * 69, "missing values"),
         ([np.nan] + [1.0] * 69, "missing values"),
         ([True] * 70, "True and False"),
