@@ -42,9 +42,11 @@ _PERFECT = 0.995
 # Domains with less between them need no critic.
 _APART = 0.5
 # Shares of classes that differ by more (total variation) are a shift of labels.
-_SHARES = 0.25
+_SHARES = 0.2
 # Both ways of estimating them fail, each in its own way, where inputs shift as well.
 _AGREED = 0.1
+# Nets trained for fewer epochs predict shares of their own making.
+_TRAINED = 10
 
 
 @dataclass
@@ -91,7 +93,7 @@ def diagnose(
     if rows.is_target.any() and estimator.diagnostics:
         sides = _samples(estimator, net, rows, encoded, plan)
         found |= _figures(estimator, net, sides, encoded, report)
-    _judge(estimator, report, path)
+    _judge(estimator, report, path, len(net.history))
     for text in report.warnings:
         warn_user(text, DomainWarning)
     return found
@@ -247,7 +249,7 @@ def _probabilities(net: Any, raw: Array) -> Array:
     return np.asarray(net.to_probabilities_(torch.from_numpy(raw)).numpy())
 
 
-def _judge(estimator: Any, report: Bunch, path: Array) -> None:
+def _judge(estimator: Any, report: Bunch, path: Array, epochs: int) -> None:
     """Write the verdict and the warnings of a report."""
     if not report.n_target:
         report.verdict = "Trained on the source alone: there were no rows of a target."
@@ -262,7 +264,8 @@ def _judge(estimator: Any, report: Bunch, path: Array) -> None:
     if len(late) and (late >= _PERFECT).all():
         report.warnings.append(_SATURATED.format(late[-1]))
     if (
-        report.label_shift > _SHARES
+        epochs >= _TRAINED
+        and report.label_shift > _SHARES
         and report.label_shift_is_sure
         and not getattr(estimator, "label_shift", None)
     ):
