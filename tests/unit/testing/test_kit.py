@@ -120,7 +120,12 @@ def test_ids_of_components():
 
 def test_components_can_be_chosen_in_several_ways():
     every = cases(parametrize_with_component_checks())
-    assert {name.partition("-")[0] for name in every} == {"backbone", "loss", "pooling"}
+    assert {name.partition("-")[0] for name in every} == {
+        "backbone",
+        "divergence",
+        "loss",
+        "pooling",
+    }
     one = cases(parametrize_with_component_checks(find_component("loss", "mse")))
     assert (
         one.keys() == cases(parametrize_with_component_checks(("loss", "mse"))).keys()
