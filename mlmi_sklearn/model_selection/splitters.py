@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Collection, Iterator
 from numbers import Integral
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from sklearn.model_selection import BaseCrossValidator
@@ -87,7 +87,7 @@ class DomainStratifiedKFold(BaseCrossValidator):
     5
     """
 
-    __metadata_request__split = {"sample_domain": True}  # noqa: RUF012
+    __metadata_request__split: ClassVar[dict[str, Any]] = {"sample_domain": True}
 
     def __init__(
         self,
@@ -261,7 +261,7 @@ class LeaveOneDomainOut(BaseCrossValidator):
     [0 1 2 3 5] [4]
     """
 
-    __metadata_request__split = {"sample_domain": True}  # noqa: RUF012
+    __metadata_request__split: ClassVar[dict[str, Any]] = {"sample_domain": True}
 
     def __init__(self, *, target_domains: Collection[Any] | None = None) -> None:
         self.target_domains = target_domains

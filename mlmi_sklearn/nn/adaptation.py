@@ -42,14 +42,12 @@ class DomainPredictor(nn.Module):
     (torch.Size([2, 3]), torch.Size([2, 8]))
     """
 
-    def __init__(
-        self, backbone: nn.Module, head: nn.Module, divergence: nn.Module
-    ) -> None:
+    def __init__(self, backbone: Any, head: nn.Module, divergence: nn.Module) -> None:
         super().__init__()
         self.backbone = backbone
         self.head = head
         self.divergence = divergence
-        self.out_features = int(backbone.out_features)  # type: ignore[arg-type]
+        self.out_features = int(backbone.out_features)
 
     def forward(self, x: Tensor, features: bool = False) -> Any:
         """Return raw scores (B, n_outputs), and features too if they are wanted."""

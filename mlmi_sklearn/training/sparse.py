@@ -23,8 +23,8 @@ class SparseRows:
         The rows.
     dtype : torch.dtype
         Type of the batches.
-    device : torch.device, default=torch.device("cpu")
-        Where batches go; the matrix stays in the memory of the host.
+    device : torch.device, default=None
+        Where batches go, None for the CPU; the matrix stays in the memory of the host.
 
     Raises
     ------
@@ -45,7 +45,7 @@ class SparseRows:
         self,
         matrix: Any,
         dtype: torch.dtype,
-        device: torch.device = torch.device("cpu"),  # noqa: B008  # immutable
+        device: torch.device | None = None,
     ) -> None:
         kind = np.float64 if dtype == torch.float64 else np.float32
         self.matrix = matrix.astype(kind, copy=False)
@@ -55,7 +55,7 @@ class SparseRows:
                 "dtype='float64' to the estimator."
             )
         self.dtype = dtype
-        self.device = device
+        self.device = device or torch.device("cpu")
 
     def __len__(self) -> int:
         return int(self.matrix.shape[0])

@@ -190,7 +190,10 @@ class TestHDivergence:
 class TestMMD:
     def test_by_hand(self):
         """Two rows each on a line, with kernels of width 1 written out."""
-        k = lambda d: np.exp(-(d**2) / 2)  # noqa: E731
+
+        def k(d):
+            return np.exp(-(d**2) / 2)
+
         within, across = (2 + 2 * k(1)) / 4, (k(2) + k(3) + k(1) + k(2)) / 4
         expected = 2 * within - 2 * across
         args = [[0.0], [1.0]], [[2.0], [3.0]]

@@ -1,5 +1,7 @@
 """A small adapter that helps or harms as its data have it, in milliseconds."""
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -10,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 class Projector(ClassifierMixin, BaseEstimator):
     """Take out of X what tells target from source, the more the larger lambda_."""
 
-    __metadata_request__fit = {"sample_domain": True}  # noqa: RUF012
+    __metadata_request__fit: ClassVar = {"sample_domain": True}
 
     def __init__(
         self, lambda_=1.0, entropy=0.0, C=1.0, target_domains=None, random_state=None

@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -123,8 +124,8 @@ def test_the_seed_decides():
 
 
 class Recorder(ClassifierMixin, BaseEstimator):
-    __metadata_request__fit = {"sample_domain": True}  # noqa: RUF012
-    __metadata_request__score = {"sample_domain": True}  # noqa: RUF012
+    __metadata_request__fit: ClassVar = {"sample_domain": True}
+    __metadata_request__score: ClassVar = {"sample_domain": True}
 
     def __init__(self, a=1):
         self.a = a

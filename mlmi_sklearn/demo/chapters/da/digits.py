@@ -114,7 +114,7 @@ def _run(settings: Settings) -> tuple[tuple[Scores, ...], Pipeline]:
         for seed in range(settings.draws):
             scores: dict[str, dict[str, float]] = {m.name: {} for m in methods}
             for shift in settings.shifts:
-                X, y, domain = make_shifted_digits(shift, random_state=seed)  # type: ignore[arg-type]
+                X, y, domain = make_shifted_digits(shift, random_state=seed)
                 labels = reveal(y, domain, settings.shots, seed)
                 test = labels == -1
                 for method in methods:
@@ -184,7 +184,7 @@ def _finding(
 def _figure(model: Pipeline, settings: Settings) -> Figure:
     """Show digits before and after, by domain and by class."""
     shift = settings.shifts[0]
-    X, y, domain = make_shifted_digits(shift, random_state=0)  # type: ignore[arg-type]
+    X, y, domain = make_shifted_digits(shift, random_state=0)
     display = DomainDiagnosticsDisplay.from_estimator(
         model,
         X,

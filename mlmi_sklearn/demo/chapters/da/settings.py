@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mlmi_sklearn.datasets._shifted_digits import ShiftName
+
 __all__ = ["PRESETS", "Settings"]
 
 
@@ -37,7 +39,7 @@ class Settings:
     digit_epochs: int = 25
     hospital_seeds: int = 4
     labels: int = 5
-    shifts: tuple[str, ...] = ("rotate", "roll", "blur", "scale")
+    shifts: tuple[ShiftName, ...] = ("rotate", "roll", "blur", "scale")
     draws: int = 3
     shots: int = 3
     points: int = 600
