@@ -1,0 +1,196 @@
+"""Batch normalisation of tasks: statistics of one task at a time, gaps left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .._checks import check_choice
+
+__all__ = ["NORM_POLICIES", "TaskNorm", "task_batch", "use_task_norms"]
+
+NORM_POLICIES = ("transductive", "frozen", "per-step", "group")
+"""What batch normalisation does in a task; see :func:`use_task_norms`."""
+
+_MOST_GROUPS = 8
+
+
+class TaskNorm(nn.Module):
+    """Batch normalisation made of primitives, by the statistics of the present task.
+
+    Parameters
+    ----------
+    like : BatchNorm
+        Layer whose parameters, statistics and settings are taken over.
+    policy : {"transductive", "frozen", "per-step"}
+        As in :func:`use_task_norms`.
+    n_steps : int, default=1
+        Inner steps, for ``"per-step"``: one more scale and shift than that, the last
+        for everything after.
+
+    Attributes
+    ----------
+    row_weight : Tensor of shape (B,) or None
+        0 for rows that only fill up a batch; set by :func:`task_batch`.
+    step : int
+        Inner steps done; set by :func:`task_batch`.
+    measure : bool
+        Whether the next batch gives the fixed statistics of ``"frozen"``.
+
+    References
+    ----------
+    Antoniou, Edwards and Storkey, *How to train your MAML*, ICLR 2019, section 4, for
+    scales and shifts of their own in every step.
+
+    Examples
+    --------
+    >>> norm = TaskNorm(nn.BatchNorm1d(1), "transductive")
+    >>> with task_batch([norm], torch.tensor([1.0, 1.0, 0.0]), 0):
+    ...     y = norm(torch.tensor([[0.0], [2.0], [50.0]]))
+    >>> y[:2].flatten().detach().round(decimals=3)
+    tensor([-1.,  1.])
+    """
+
+    row_weight: Tensor | None = None
+    step: int = 0
+    measure: bool = False
+    running_mean: Any
+    running_var: Any
+
+    def __init__(
+        self, like: nn.modules.batchnorm._BatchNorm, policy: str, n_steps: int = 1
+    ) -> None:
+        super().__init__()
+        self.policy = policy
+        self.eps = like.eps
+        scale, shift = like.weight, like.bias
+        if policy == "per-step" and like.affine:
+            copies = (n_steps + 1, *[1] * scale.ndim)
+            scale = nn.Parameter(scale.detach().repeat(copies))
+            shift = nn.Parameter(shift.detach().repeat(copies))
+        self.weight, self.bias = scale, shift
+        self.register_buffer("running_mean", like.running_mean)
+        self.register_buffer("running_var", like.running_var)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise a batch (B, C, ...) of one task."""
+        shape = (1, -1, *[1] * (x.ndim - 2))
+        if self.measure:
+            self._measure(x)
+        if self.policy == "frozen" and self.running_var is not None:
+            centred = x - self.running_mean.reshape(shape)
+            variance = self.running_var.reshape(shape)
+        else:
+            centred, variance = self._statistics(x)
+        out = centred * torch.rsqrt(variance + self.eps)
+        if self.weight is None:
+            return out
+        return out * self._now(self.weight, shape) + self._now(self.bias, shape)
+
+    def _measure(self, x: Tensor) -> None:
+        """Take over the statistics of a batch."""
+        if self.running_mean is None or self.running_var is None or len(x) < 2:
+            return
+        axes = (0, *range(2, x.ndim))
+        variance, mean = torch.var_mean(x, axes)
+        self.running_mean.copy_(mean)
+        self.running_var.copy_(variance)
+
+    def _statistics(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the centred batch and its variance, over rows that count."""
+        axes = (0, *range(2, x.ndim))
+        if self.row_weight is None:
+            variance, mean = torch.var_mean(x, axes, correction=0, keepdim=True)
+            return x - mean, variance
+        weight = self.row_weight.reshape(-1, *[1] * (x.ndim - 1)).to(x.dtype)
+        cells = x[0, 0].numel()
+        total = weight.sum() * cells
+        mean = (weight * x).sum(axes, keepdim=True) / total
+        centred = x - mean
+        return centred, (weight * centred * centred).sum(axes, keepdim=True) / total
+
+    def _now(self, values: Tensor, shape: tuple[int, ...]) -> Tensor:
+        if self.policy == "per-step":
+            values = values[min(self.step, len(values) - 1)]
+        return values.reshape(shape)
+
+
+@contextmanager
+def task_batch(
+    norms: Sequence[TaskNorm], weight: Tensor | None, step: int
+) -> Iterator[None]:
+    """Tell normalisations which rows count and how many steps are done.
+
+    Parameters
+    ----------
+    norms : sequence of TaskNorm
+        Layers of the module that is about to see a batch.
+    weight : Tensor of shape (B,) or None
+        0 for rows that only fill up the batch; None if there are none.
+    step : int
+        Inner steps done.
+    """
+    for norm in norms:
+        norm.row_weight, norm.step = weight, step
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.row_weight = None
+
+
+def use_task_norms(module: nn.Module, policy: str, n_steps: int = 1) -> nn.Module:
+    """Replace every batch normalisation by one that suits tasks, in place.
+
+    Parameters
+    ----------
+    module : nn.Module
+        The net.
+    policy : {"transductive", "frozen", "per-step", "group"}
+        ``"transductive"``: statistics of the rows at hand, also in prediction, as Finn
+        et al. did: rows of a query see each other. ``"frozen"``: given statistics,
+        which make predictions of rows independent. ``"per-step"``: as transductive,
+        with a learned scale and shift for each inner step, which the steps do not
+        change (MAML++). ``"group"``: group normalisation instead.
+    n_steps : int, default=1
+        Inner steps, for ``"per-step"``.
+
+    Returns
+    -------
+    nn.Module
+        The net; another one only where it is a batch normalisation itself.
+
+    Raises
+    ------
+    ValueError
+        If the policy is unknown.
+
+    Examples
+    --------
+    >>> net = use_task_norms(nn.Sequential(nn.BatchNorm1d(4)), "group")
+    >>> net[0].num_groups, net[0].num_channels
+    (2, 4)
+    """
+    check_choice(policy, "norm", NORM_POLICIES)
+    if isinstance(module, nn.modules.batchnorm._BatchNorm):
+        return _replacement(module, policy, n_steps)
+    for name, child in module.named_children():
+        setattr(module, name, use_task_norms(child, policy, n_steps))
+    return module
+
+
+def _replacement(
+    norm: nn.modules.batchnorm._BatchNorm, policy: str, n_steps: int
+) -> nn.Module:
+    if policy != "group":
+        return TaskNorm(norm, policy, n_steps)
+    channels = norm.num_features
+    groups = next(g for g in range(_MOST_GROUPS, 0, -1) if channels % g == 0)
+    # A group of one channel would take away all that it says.
+    groups = groups // 2 if groups == channels > 1 else groups
+    groups = groups if channels % max(groups, 1) == 0 else 1
+    return nn.GroupNorm(max(groups, 1), channels, norm.eps, norm.affine)
