@@ -94,6 +94,21 @@ _CASES: dict[str, _Case] = {
         "fine-tune on the target if only the target counts.",
         ("MultiTaskEstimator", "FineTuneClassifier", "FineTuneRegressor"),
     ),
+    "fewshot": (
+        "inductive",
+        "few-shot learning",
+        "The task of the target is another one, with a few labels only, and the source "
+        "holds many tasks or classes.",
+        "Learn from the tasks of the source how to learn one from a few rows. Judge it "
+        "on tasks held out (few_shot_score does), beside fine-tuning.",
+        (
+            "MAMLClassifier",
+            "MAMLRegressor",
+            "ProtoNetClassifier",
+            "FineTuneClassifier",
+            "FineTuneRegressor",
+        ),
+    ),
     "selftaught": (
         "inductive",
         "self-taught learning",
@@ -127,6 +142,7 @@ def transfer_setting(
     labelled_target: bool | None = None,
     same_task: bool | None = None,
     same_domain: bool | None = None,
+    few_shot: bool = False,
     y: Any = None,
     sample_domain: Any = None,
     target_domains: Collection[Any] | None = None,
@@ -142,6 +158,8 @@ def transfer_setting(
                                                             domain
     yes             yes                 other               inductive: multi-task
                                                             learning
+    yes             a few               other               inductive: few-shot
+                                                            learning (meta-learning)
     yes             yes                 same                inductive:
                                                             semi-supervised domain
                                                             adaptation
@@ -164,6 +182,9 @@ def transfer_setting(
     same_domain : bool or None, default=None
         Whether rows of both come from one source of data (scanner, hospital). By
         default no.
+    few_shot : bool, default=False
+        Whether there are only a few labels of the target, of a new task unless
+        `same_task` or y says otherwise, and many tasks or classes in the source.
     y : array-like of shape (n,) or None, default=None
         Labels, with the unlabelled marker where there is none. Labels kept for
         scoring alone are no labels to train with; mask them, or say
@@ -182,8 +203,8 @@ def transfer_setting(
     Raises
     ------
     ValueError
-        If there is neither a target nor a flag to say so, or `sample_domain` comes
-        without y.
+        If there is neither a target nor a flag to say so, `sample_domain` comes
+        without y, or `few_shot` is set for a target without labels.
 
     References
     ----------
@@ -198,15 +219,20 @@ def transfer_setting(
     ('transductive', 'domain adaptation')
     >>> transfer_setting(labelled_source=False, labelled_target=True).name
     'self-taught learning'
+    >>> transfer_setting(few_shot=True).name
+    'few-shot learning'
     >>> print(transfer_setting(labelled_source=False))
     Unsupervised transfer learning. Neither source nor target has labels. ...
     """
     source, target, task = _read(y, sample_domain, target_domains)
+    if few_shot and y is None:
+        target, task = True, False
     case = _case(
         source if labelled_source is None else bool(labelled_source),
         target if labelled_target is None else bool(labelled_target),
         task if same_task is None else bool(same_task),
         bool(same_domain),
+        few_shot,
     )
     setting, name, reason, advice, estimators = _CASES[case]
     known = {part.name for part in list_components("estimator")}
@@ -214,11 +240,20 @@ def transfer_setting(
     return TransferSetting(setting, name, reason, advice, there)
 
 
-def _case(source: bool, target: bool, same_task: bool, same_domain: bool) -> str:
+def _case(
+    source: bool, target: bool, same_task: bool, same_domain: bool, few_shot: bool
+) -> str:
     """Return the key of the case."""
+    if few_shot and not target:
+        raise ValueError(
+            "few_shot=True says that the target has a few labels, but labelled_target "
+            "or y says that it has none."
+        )
     if not source:
         return "selftaught" if target else "unsupervised"
     if not same_task:
+        if few_shot:
+            return "fewshot"
         return "multitask" if target else "impossible"
     if target:
         return "none" if same_domain else "few"
