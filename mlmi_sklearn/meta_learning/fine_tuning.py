@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from numbers import Real
 from typing import Any, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from ..base import CLASS_WEIGHT, TRAINING_CONSTRAINTS, with_training_parameters
 from ..base.targets import Encoded
-from ..supervised import NetClassifier, NetRegressor
+from ..supervised import NetClassifier
 from .fine_tuning_base import FINE_TUNING_CONSTRAINTS, FineTuned
 from .fine_tuning_docs import with_fine_tuning_parameters
-from .fine_tuning_source import read_source
+from .fine_tuning_regressor import FineTuneRegressor
+from .fine_tuning_source import Source, read_source
 
-__all__ = ["FineTuneClassifier", "FineTuneRegressor"]
-
-Array = NDArray[Any]
+__all__ = ["FineTuneClassifier", "FineTuneRegressor", "finetune"]
 
 _HEADS = StrOptions({"linear", "cosine"})
 
@@ -192,139 +190,76 @@ class FineTuneClassifier(FineTuned, NetClassifier):
         }
 
 
-@with_fine_tuning_parameters
-@with_training_parameters(
-    lr="3e-3", weight_decay="1e-4", max_epochs="100", classifier=False
-)
-class FineTuneRegressor(FineTuned, NetRegressor):
-    """Predict numbers with a net that was trained on something else before.
-
-    Without ``pretrained``, ``fit`` trains on the source; :meth:`adapt` then fine-tunes
-    a copy, head included, on the few rows of a new task of the same kind. With
-    ``pretrained``, ``fit`` itself fine-tunes.
+def finetune(
+    kind: str,
+    module: Any,
+    X: Any,
+    y: Any,
+    *,
+    steps: int,
+    lr: float,
+    random_state: Any = None,
+    sample_weight: Any = None,
+    unit: tuple[Any, Any] | None = None,
+    **params: Any,
+) -> FineTuneClassifier | FineTuneRegressor:
+    """Fine-tune a module, head included, for a number of gradient steps.
 
     Parameters
     ----------
-    backbone : str, spec, callable or nn.Module, default="auto"
-        As in :class:`~mlmi_sklearn.NetClassifier`; must be "auto" with ``pretrained``.
-    {fine_tuning_parameters}
-    adapt_freeze : str or sequence of str, default=()
-        What an adaptation leaves as it is, as ``freeze``.
-    adapt_epochs : int, default=100
-        Passes of an adaptation over its rows.
-    adapt_lr : float, default=1e-3
-        Learning rate of an adaptation.
-    loss : str, spec or callable, default="mse"
-        As in :class:`~mlmi_sklearn.NetRegressor`.
-    {training_parameters}
+    kind : {"classification", "regression"}
+        What ``y`` holds.
+    module : nn.Module
+        With ``backbone`` and, to be kept, ``head``: linear, with one output for two
+        classes (two outputs are joined into one), one a class beyond that. Copied.
+    X, y : array-like
+        Rows and targets.
+    steps : int
+        Steps, at least 0; 0 leaves the weights as they are.
+    lr : float
+        Learning rate, above 0.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the order of the batches.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights of rows.
+    unit : tuple of float or ndarray, default=None
+        Mean and standard deviation in which the module predicts numbers; None for
+        those of ``y``.
+    **params
+        Further parameters of the estimator, such as ``optimizer`` and ``freeze``.
 
-    Attributes
-    ----------
-    y_mean_, y_scale_ : float or ndarray of shape (n_outputs,)
-        Mean and standard deviation in which the net predicts: those of the training
-        targets, or of ``pretrained`` where its head is kept.
-    {fitted}
+    Returns
+    -------
+    FineTuneClassifier or FineTuneRegressor
+        Fitted.
 
-    See Also
-    --------
-    FineTuneClassifier : The same for classes.
-    NetRegressor : Training from scratch.
-
-    References
-    ----------
-    Howard and Ruder, *Universal language model fine-tuning for text classification*,
-    ACL 2018.
+    Raises
+    ------
+    ValueError
+        If ``kind`` is neither, or the data is unusable.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from mlmi_sklearn.meta_learning.fine_tuning import FineTuneRegressor
-    >>> X = np.linspace(-1, 1, 200)[:, None]
-    >>> source = FineTuneRegressor(lr=1e-2, random_state=0).fit(X, X[:, 0] ** 2)
-    >>> few = X[::40]
-    >>> task = source.adapt(few, few[:, 0] ** 2 + 0.2)
-    >>> bool(abs(task.predict(X) - X[:, 0] ** 2 - 0.2).max() < 0.2)
+    >>> import torch
+    >>> from mlmi_sklearn.nn.backbones import MLP
+    >>> from mlmi_sklearn.nn.models import Predictor
+    >>> module = Predictor(MLP((2,), hidden=4), n_outputs=1)
+    >>> X = np.eye(2, dtype=np.float32)
+    >>> same = finetune("classification", module, X, [0, 1], steps=0, lr=0.1)
+    >>> expected = module(torch.from_numpy(X))[:, 0].detach().numpy()
+    >>> bool(np.allclose(same.decision_function(X), expected))
     True
     """
-
-    _parameter_constraints: ClassVar[dict[str, Any]] = {
-        **TRAINING_CONSTRAINTS,
-        **FINE_TUNING_CONSTRAINTS,
+    classes: Mapping[str, Any] = {
+        "classification": FineTuneClassifier,
+        "regression": FineTuneRegressor,
     }
-    _adapted_head: ClassVar[bool | str] = "auto"
-
-    def __init__(
-        self,
-        backbone: Any = "auto",
-        pretrained: Any = None,
-        *,
-        freeze: Any = (),
-        unfreeze: Any = None,
-        lr_decay: float = 1.0,
-        keep_head: Any = "auto",
-        max_steps: int | None = None,
-        adapt_freeze: Any = (),
-        adapt_epochs: int = 100,
-        adapt_lr: float = 1e-3,
-        loss: Any = "mse",
-        optimizer: Any = "adamw",
-        lr: float = 3e-3,
-        weight_decay: float = 1e-4,
-        lr_schedule: Any = "constant",
-        max_epochs: int = 100,
-        batch_size: int = 128,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        n_iter_no_change: int = 10,
-        tol: float = 1e-4,
-        warm_start: bool = False,
-        callbacks: Any = None,
-        device: str = "auto",
-        dtype: str = "auto",
-        precision: str = "auto",
-        compile: bool = False,
-        random_state: Any = None,
-        verbose: int = 0,
-    ) -> None:
-        super().__init__(
-            backbone,
-            loss=loss,
-            optimizer=optimizer,
-            lr=lr,
-            weight_decay=weight_decay,
-            lr_schedule=lr_schedule,
-            max_epochs=max_epochs,
-            batch_size=batch_size,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            n_iter_no_change=n_iter_no_change,
-            tol=tol,
-            warm_start=warm_start,
-            callbacks=callbacks,
-            device=device,
-            dtype=dtype,
-            precision=precision,
-            compile=compile,
-            random_state=random_state,
-            verbose=verbose,
-        )
-        self.pretrained = pretrained
-        self.freeze = freeze
-        self.unfreeze = unfreeze
-        self.lr_decay = lr_decay
-        self.keep_head = keep_head
-        self.max_steps = max_steps
-        self.adapt_freeze = adapt_freeze
-        self.adapt_epochs = adapt_epochs
-        self.adapt_lr = adapt_lr
-
-    def _encode(self, y: Array, weight: Array | None) -> Encoded:
-        """Standardise as ``pretrained`` did, where its head goes on."""
-        unit = None
-        if self.pretrained is not None and self.keep_head is not False:
-            source = read_source(self.pretrained)
-            unit = None if source.head is None else source.unit
-        if unit is None or np.shape(unit[0]) not in ((), y.shape[1:]):
-            return super()._encode(y, weight)
-        attributes = {"y_mean_": unit[0], "y_scale_": unit[1]}
-        return self._standardise(y, weight, attributes)
+    if kind not in classes:
+        raise ValueError(f"kind must be one of {sorted(classes)}, got {kind!r}.")
+    found = read_source(module)
+    source = Source(found.backbone, found.head, found.scale, unit=unit)
+    estimator = classes[kind](
+        pretrained=source, max_steps=steps, lr=lr, random_state=random_state, **params
+    )
+    return estimator.fit(X, y, sample_weight=sample_weight)

@@ -156,7 +156,10 @@ class SphereHead(nn.Module):
         start = (
             _FIRST_SCALE if learn else check_interval(scale, "scale", closed="neither")
         )
-        self.weight = nn.Parameter(torch.randn(max(n_outputs, 2), in_features))
+        # Of length 1: the longer a prototype, the slower it turns.
+        self.weight = nn.Parameter(
+            unit_rows(torch.randn(max(n_outputs, 2), in_features))
+        )
         # Its logarithm is trained: a scale stays above zero whatever the step.
         log_scale = torch.tensor(start).log()
         if learn:
