@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal
 
 from sklearn.base import BaseEstimator
+from sklearn.utils.metadata_routing import UNUSED
 
 from mlmi_sklearn.exceptions import TaskError
 from mlmi_sklearn.model_selection.few_shot import (
@@ -69,7 +70,11 @@ class FewShotScorer(BaseEstimator):
     np.True_
     """
 
-    __metadata_request__score: ClassVar[dict[str, Any]] = {"groups": True}
+    # scikit-learn takes all arguments of score but X and y for metadata.
+    __metadata_request__score: ClassVar[dict[str, Any]] = {
+        "groups": True,
+        "estimator": UNUSED,
+    }
 
     def __init__(
         self,
@@ -114,11 +119,9 @@ class FewShotScorer(BaseEstimator):
         TaskError
             If groups are needed and none came, or no episode is possible.
         """
-        return float(self.evaluate(estimator, X, y, groups))
+        return float(self.score(estimator, X, y, groups))
 
-    def evaluate(
-        self, estimator: Any, X: Any, y: Any, groups: Any = None
-    ) -> FewShotScore:
+    def score(self, estimator: Any, X: Any, y: Any, groups: Any = None) -> FewShotScore:
         """Return the score with its interval and what it is made of.
 
         Parameters

@@ -211,7 +211,7 @@ class _Scorer(FewShotScorer):
     """Report the interval as well, which needs the scores of episodes."""
 
     def __call__(self, estimator: Any, X: Any, y: Any, groups: Any = None) -> Any:
-        score = self.evaluate(estimator, X, y, groups)
+        score = self.score(estimator, X, y, groups)
         return {"score": score.mean, "ci95": score.ci95}
 
 
@@ -233,8 +233,8 @@ def _folds(
         both = np.intersect1d(codes[train], codes[test])
         if len(both):
             raise TaskError(
-                f"Fold {number} of cv trains and tests on task {names[both[0]]!r}; a "
-                "held-out task must be new. Use TaskKFold."
+                f"Fold {number} of cv trains and tests on task "
+                f"{names.tolist()[both[0]]!r}; a held-out task must be new. Use TaskKFold."
             )
     by_groups = groups is not None and getattr(last, "episodes", None) != "classes"
     for _, test in folds:
