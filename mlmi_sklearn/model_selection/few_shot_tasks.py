@@ -208,7 +208,7 @@ def coded(groups: Any, n: int, name: str = "groups") -> tuple[Array, Array]:
     Returns
     -------
     names : ndarray of shape (n_tasks,)
-        Each task once, sorted.
+        Each task once, sorted where they can be.
     codes : ndarray of int of shape (n,)
         Position in `names` of the task of each row.
 
@@ -228,7 +228,10 @@ def coded(groups: Any, n: int, name: str = "groups") -> tuple[Array, Array]:
     ids = column_or_1d(groups)
     if pd.isna(ids).any():
         raise TaskError(f"{name} must not have missing values.")
-    codes, names = pd.factorize(ids, sort=True)
+    try:
+        codes, names = pd.factorize(ids, sort=True)
+    except TypeError:
+        codes, names = pd.factorize(ids)
     return np.asarray(names), np.asarray(codes)
 
 

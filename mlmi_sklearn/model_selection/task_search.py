@@ -232,9 +232,10 @@ def _folds(
     for number, (train, test) in enumerate(folds):
         both = np.intersect1d(codes[train], codes[test])
         if len(both):
+            task = names.tolist()[both[0]]
             raise TaskError(
-                f"Fold {number} of cv trains and tests on task "
-                f"{names.tolist()[both[0]]!r}; a held-out task must be new. Use TaskKFold."
+                f"Fold {number} of cv trains and tests on task {task!r}; a held-out "
+                "task must be new. Use TaskKFold."
             )
     by_groups = groups is not None and getattr(last, "episodes", None) != "classes"
     for _, test in folds:

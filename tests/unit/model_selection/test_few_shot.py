@@ -502,3 +502,9 @@ def test_it_can_be_pickled():
     again = pickle.loads(pickle.dumps(score))
     assert isinstance(again, FewShotScore)
     assert str(again) == str(score)
+
+
+def test_groups_of_mixed_types():
+    groups = np.array([1, "a", (2, 3)], dtype=object)[np.arange(240) % 3]
+    _, score = rows(Y, groups, n_way=2, n_episodes=3)
+    assert set(score.frame["task"]) == {1, "a", (2, 3)}
