@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
@@ -69,7 +70,8 @@ class TaskSearch:
         best = ", ".join(
             f"{name}={value!r}" for name, value in self.best_params_.items()
         )
-        return f"Best: {best or 'the only candidate'}.\n{self.results_.head(10)}"
+        table = self.results_.head(10).to_string()
+        return f"Best: {best or 'the only candidate'}.\n{table}"
 
     def __repr__(self) -> str:
         n = len(self.results_)
@@ -134,6 +136,7 @@ def search_tasks(
     resource : str or None, default=None
         With "halving", the parameter that grows from round to round, up to the value it
         has in `estimator`. None for ``max_epochs`` of the estimator or its last step.
+        The best is trained with what the last round had, which is in its parameters.
     factor : float, default=3
         With "halving", by how much: one candidate in so many is kept in each round.
     n_jobs : int or None, default=None
@@ -147,6 +150,11 @@ def search_tasks(
     -------
     TaskSearch
         With ``best_estimator_``, ``best_params_`` and ``results_``.
+
+    Warns
+    -----
+    UserWarning
+        If the resource is too small to halve as often as there are candidates for.
 
     Raises
     ------
@@ -204,6 +212,8 @@ def search_tasks(
         else:
             raise ValueError(f"search must be 'grid' or 'halving', got {search!r}.")
         tool.fit(X, y, **({} if groups is None else {"groups": groups}))
+    if search == "halving":
+        _warn_of_small_budget(tool)
     return _found(tool)
 
 
@@ -275,6 +285,18 @@ def _budget(estimator: Any, resource: str | None) -> dict[str, Any]:
             f"a whole number of at least 1, got {most!r}."
         )
     return {"resource": name, "max_resources": int(most)}
+
+
+def _warn_of_small_budget(tool: Any) -> None:
+    possible, required = tool.n_possible_iterations_, tool.n_required_iterations_
+    if possible < required:
+        warnings.warn(
+            f"{tool.resource}={tool.max_resources} is enough for {possible} rounds, "
+            f"but so many candidates need {required}: the last round still compared "
+            f"{tool.n_candidates_[-1]}. Take a larger {tool.resource} or factor.",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 def _found(tool: Any) -> TaskSearch:

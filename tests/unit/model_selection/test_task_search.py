@@ -215,6 +215,14 @@ def test_halving_by_another_parameter():
     assert found.results_["n_resources"].tolist() == [4, 2, 2]
 
 
+def test_halving_needs_enough_of_it():
+    model = Nearest(max_epochs=2)
+    grid = {"n_components": [1, 2, 3]}
+    with pytest.warns(UserWarning, match=r"max_epochs=2 is .* last round still .* 3\."):
+        found = search_tasks(model, grid, X, Y, search="halving", **QUICK)
+    assert found.best_params_["max_epochs"] == 1
+
+
 @pytest.mark.parametrize(
     ("model", "options", "message"),
     [
@@ -336,7 +344,7 @@ def test_what_cannot_work_is_said_before_anything_is_trained(options, message):
 def test_what_it_says():
     found = search_tasks(Nearest(), {"n_components": [1, 2]}, X, Y, **QUICK)
     assert "Best: n_components=2" in str(found)
-    assert "mean" in str(found)
+    assert "score_time" in str(found)
     assert "n_components" in repr(found)
     again = pickle.loads(pickle.dumps(found))
     assert again.best_params_ == found.best_params_
