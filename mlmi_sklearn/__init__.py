@@ -32,6 +32,15 @@ if TYPE_CHECKING:
     from .domain_adaptation import MSDATransformer as MSDATransformer
     from .domain_adaptation import pack_domains as pack_domains
     from .domain_adaptation import unpack_domains as unpack_domains
+    from .meta_learning import AdaptedClassifier as AdaptedClassifier
+    from .meta_learning import AdaptedRegressor as AdaptedRegressor
+    from .meta_learning import FineTuneClassifier as FineTuneClassifier
+    from .meta_learning import FineTuneRegressor as FineTuneRegressor
+    from .meta_learning import MAMLClassifier as MAMLClassifier
+    from .meta_learning import MAMLEstimator as MAMLEstimator
+    from .meta_learning import MAMLRegressor as MAMLRegressor
+    from .meta_learning import ProtoNetClassifier as ProtoNetClassifier
+    from .meta_learning import SelfTaughtTransformer as SelfTaughtTransformer
     from .mil import MISVC as MISVC
     from .mil import BagFisherVector as BagFisherVector
     from .mil import BagStatistics as BagStatistics
@@ -45,6 +54,8 @@ if TYPE_CHECKING:
     from .mil import NormalizedSetKernel as NormalizedSetKernel
     from .mil import SingleInstanceClassifier as SingleInstanceClassifier
     from .mil import check_mil_assumption as check_mil_assumption
+    from .model_selection import few_shot_score as few_shot_score
+    from .model_selection import search_tasks as search_tasks
     from .model_selection import transfer_setting as transfer_setting
     from .preprocessing import TileGrid as TileGrid
     from .supervised import NetClassifier as NetClassifier
@@ -69,6 +80,17 @@ _HOME = {
     "MISVC": "mil",
     "MSDATransformer": "domain_adaptation",
     "MMEClassifier": "domain_adaptation",
+    "AdaptedClassifier": "meta_learning",
+    "AdaptedRegressor": "meta_learning",
+    "FineTuneClassifier": "meta_learning",
+    "FineTuneRegressor": "meta_learning",
+    "MAMLClassifier": "meta_learning",
+    "MAMLEstimator": "meta_learning",
+    "MAMLRegressor": "meta_learning",
+    "ProtoNetClassifier": "meta_learning",
+    "SelfTaughtTransformer": "meta_learning",
+    "few_shot_score": "model_selection",
+    "search_tasks": "model_selection",
     "NetClassifier": "supervised",
     "NetRegressor": "supervised",
     "NormalizedSetKernel": "mil",
@@ -91,6 +113,7 @@ _MODULES = {"base", "components", "containers", "datasets", "exceptions", "metri
 _MODULES |= {"inspection", "model_selection", "preprocessing"}
 _MODULES |= {
     "domain_adaptation",
+    "meta_learning",
     "mil",
     "nn",
     "specs",

@@ -19,7 +19,7 @@ from ..training.seeding import borrowed_generator, generator_on_cpu
 from .parts import Recipe
 from .plan import Plan
 
-__all__ = ["build_module", "make_callbacks", "make_net", "prediction_net"]
+__all__ = ["build_module", "make_callbacks", "make_net", "prediction_net", "row_scorer"]
 
 # Rows on which the progress bar computes its score.
 _SCORE_ROWS = 1024
@@ -98,10 +98,10 @@ def make_callbacks(
     """
     chosen: list[Any] = []
     if valid is not None:
-        chosen.append(EpochScore("valid_score", _scorer(estimator, valid)))
+        chosen += _epoch_score("valid_score", estimator._epoch_scorer(valid))
     elif estimator.verbose:
         part = train.take(torch.arange(min(len(train), _SCORE_ROWS)))
-        chosen.append(EpochScore("train_score", _scorer(estimator, part)))
+        chosen += _epoch_score("train_score", estimator._epoch_scorer(part))
     chosen += _own_callbacks(estimator)
     if estimator.verbose:
         chosen.append(ProgressBar(type(estimator).__name__))
@@ -128,7 +128,11 @@ def _own_callbacks(estimator: Any) -> list[Any]:
     return copy.deepcopy(list(estimator.callbacks or []))
 
 
-def _scorer(estimator: Any, data: TrainingData) -> Any:
+def _epoch_score(name: str, scorer: Any) -> list[Any]:
+    return [] if scorer is None else [EpochScore(name, scorer)]
+
+
+def row_scorer(estimator: Any, data: TrainingData) -> Any:
     """Return net -> accuracy or R2 on encoded targets."""
 
     def score(net: LeanNet) -> float:

@@ -16,8 +16,9 @@ from sklearn.base import BaseEstimator
 from torch import nn
 
 from ..nn.models import Predictor
-from ..training.data import Rows, TensorRows
+from ..training.data import Rows, TensorRows, TrainingData
 from .inputs import as_tensor, read_array, require_shape
+from .netbuild import row_scorer
 from .parts import Recipe, build_backbone
 from .targets import Encoded
 
@@ -101,6 +102,10 @@ class Stages(BaseEstimator):
     def _net_options(self) -> dict[str, Any]:
         """Return further arguments of :attr:`_net_class`."""
         return {}
+
+    def _epoch_scorer(self, data: TrainingData) -> Any:
+        """Return net -> score on data after an epoch; None if there is no such."""
+        return row_scorer(self, data)
 
     def _training_rows(self, inputs: Any, encoded: Encoded, dtype: torch.dtype) -> Rows:
         """Turn validated inputs of a fit into tensors."""

@@ -88,6 +88,15 @@ _DIVERGENCES = {
     "mdd": ("MDDDivergence", True, "Second classifier that differs on the target."),
 }
 
+_META_METHODS = {
+    "maml": ("MAML", "Second derivatives through every step."),
+    "fomaml": ("FOMAML", "MAML without second derivatives."),
+    "anil": ("ANIL", "Only the head adapts to a task."),
+    "boil": ("BOIL", "All but the head adapts to a task."),
+    "reptile": ("Reptile", "Move towards the weights that tasks end in."),
+    "meta-sgd": ("MetaSGD", "A learned step size for every weight."),
+}
+
 _ESTIMATORS = {
     "DeepEnsembleClassifier": (
         "mlmi_sklearn.uncertainty",
@@ -108,6 +117,41 @@ _ESTIMATORS = {
         "mlmi_sklearn.domain_adaptation.minimax_entropy",
         {"family": "domain_adaptation", "type": "classifier"},
         "Classifier for a domain with few labels.",
+    ),
+    "FineTuneClassifier": (
+        "mlmi_sklearn.meta_learning.fine_tuning",
+        {"family": "meta_learning", "type": "classifier"},
+        "Classifier that goes on from another net.",
+    ),
+    "FineTuneRegressor": (
+        "mlmi_sklearn.meta_learning.fine_tuning",
+        {"family": "meta_learning", "type": "regressor"},
+        "Regressor that goes on from another net.",
+    ),
+    "MAMLClassifier": (
+        "mlmi_sklearn.meta_learning.maml_kinds",
+        {"family": "meta_learning", "type": "classifier"},
+        "Classifier that learns new classes in a few steps.",
+    ),
+    "MAMLEstimator": (
+        "mlmi_sklearn.meta_learning.maml",
+        {"family": "meta_learning", "type": "classifier"},
+        "Weights from which a few steps solve a new task.",
+    ),
+    "MAMLRegressor": (
+        "mlmi_sklearn.meta_learning.maml_kinds",
+        {"family": "meta_learning", "type": "regressor"},
+        "Regressor that learns new functions in a few steps.",
+    ),
+    "ProtoNetClassifier": (
+        "mlmi_sklearn.meta_learning.prototypes",
+        {"family": "meta_learning", "type": "classifier"},
+        "Nearest mean of features learned for that.",
+    ),
+    "SelfTaughtTransformer": (
+        "mlmi_sklearn.meta_learning.self_taught",
+        {"family": "meta_learning", "type": "transformer"},
+        "Features from unlabelled data.",
     ),
     "NetClassifier": (
         "mlmi_sklearn.supervised",
@@ -243,6 +287,13 @@ def mlmi_register_divergences(register: Register) -> None:
             tags={"adversarial": adversarial},
             example={"in_features": 8},
         )
+
+
+@hookimpl
+def mlmi_register_meta_methods(register: Register) -> None:
+    """Register the methods of meta-learning."""
+    for name, (attribute, summary) in _META_METHODS.items():
+        register(name, f"{_NN}.tasks.methods:{attribute}", summary=summary)
 
 
 @hookimpl

@@ -132,6 +132,17 @@ def mlmi_register_augmentations(register: Register) -> None:
 
 
 @hookspec
+def mlmi_register_meta_methods(register: Register) -> None:
+    """Register methods of gradient-based meta-learning.
+
+    The factory is called as ``factory(**params)`` and returns a
+    :class:`mlmi_sklearn.nn.tasks.MetaMethod`: which weights the inner loop changes,
+    whether the outer gradient goes through its steps, and what the outer loop learns
+    from. A subclass may decide in ``changes(name)`` for every parameter by itself.
+    """
+
+
+@hookspec
 def mlmi_register_estimators(register: Register) -> None:
     """Register estimators, for discovery and for the conformance kit.
 

@@ -1,5 +1,29 @@
-"""Learning from many tasks to learn a new one from a few examples."""
+"""Learning from many tasks, or from another one, to learn a new one from little.
+
+:class:`MAMLEstimator` learns weights from which a few steps solve a new task;
+:class:`ProtoNetClassifier` features in which a new class is near its mean. Their plain
+rivals are here as well, on the same episodes: :class:`FineTuneClassifier` (ordinary
+training, then a new head) and :class:`SelfTaughtTransformer` (features of unlabelled
+data).
+"""
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from .adapted import AdaptedClassifier, AdaptedRegressor
+from .fine_tuning import FineTuneClassifier, FineTuneRegressor
+from .maml import MAMLEstimator
+from .maml_kinds import MAMLClassifier, MAMLRegressor
+from .prototypes import ProtoNetClassifier
+from .self_taught import SelfTaughtTransformer
+
+__all__ = [
+    "AdaptedClassifier",
+    "AdaptedRegressor",
+    "FineTuneClassifier",
+    "FineTuneRegressor",
+    "MAMLClassifier",
+    "MAMLEstimator",
+    "MAMLRegressor",
+    "ProtoNetClassifier",
+    "SelfTaughtTransformer",
+]

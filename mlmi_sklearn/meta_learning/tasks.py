@@ -88,7 +88,7 @@ def require_task_column(X: Any, task: Hashable | None, ids: Any) -> None:
 
 
 def encode_tasks(groups: Any, n: int) -> tuple[Array, Array]:
-    """Number tasks.
+    """Give every task a number.
 
     Parameters
     ----------

@@ -63,6 +63,8 @@ class InputScale(nn.Module):
     ----------
     shape : tuple of int
         Of the offset: (n_features,), or (n_channels, 1, ...) for images.
+    factor_shape : tuple of int, default=()
+        Of the factor: one for all inputs, or (n_features,).
 
     Attributes
     ----------
@@ -80,10 +82,12 @@ class InputScale(nn.Module):
     offset: Tensor
     factor: Tensor
 
-    def __init__(self, shape: tuple[int, ...]) -> None:
+    def __init__(
+        self, shape: tuple[int, ...], factor_shape: tuple[int, ...] = ()
+    ) -> None:
         super().__init__()
         self.register_buffer("offset", torch.zeros(shape))
-        self.register_buffer("factor", torch.ones(()))
+        self.register_buffer("factor", torch.ones(factor_shape))
 
     @property
     def parts(self) -> tuple[Tensor, Tensor]:

@@ -16,16 +16,24 @@ from __future__ import annotations
 from .heads import TASK_HEADS, TaskHead
 from .inner_loop import InnerLoop, Support
 from .methods import MetaMethod
-from .norms import TaskNorm, use_task_norms
+from .model import Episode, MetaModel, PrototypeModel, TaskPass
+from .norms import NORM_POLICIES, TaskNorm, use_task_norms
+from .rates import RATES
 from .stacked import StackedForward
 
 __all__ = [
+    "NORM_POLICIES",
+    "RATES",
     "TASK_HEADS",
+    "Episode",
     "InnerLoop",
     "MetaMethod",
+    "MetaModel",
+    "PrototypeModel",
     "StackedForward",
     "Support",
     "TaskHead",
     "TaskNorm",
+    "TaskPass",
     "use_task_norms",
 ]

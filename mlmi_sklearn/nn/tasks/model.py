@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any, NamedTuple
 
 import torch
@@ -11,7 +12,7 @@ from torch.nn import functional
 from .heads import TaskHead, class_means, score
 from .inner_loop import Criterion, InnerLoop, Support, task_losses
 from .methods import MetaMethod
-from .norms import TaskNorm, use_task_norms
+from .norms import TaskNorm, use_plain_norms, use_task_norms
 from .rates import StepSizes
 from .stacked import StackedForward
 
@@ -86,6 +87,8 @@ class MetaModel(nn.Module):
         As in :class:`InnerLoop`.
     engine : str, default="auto"
         As in :class:`StackedForward`.
+    scale : nn.Module, optional
+        What inputs go through before they come here; kept with the model.
 
     Examples
     --------
@@ -110,12 +113,14 @@ class MetaModel(nn.Module):
         steps: int = 1,
         max_norm: float | None = 10.0,
         engine: str = "auto",
+        scale: nn.Module | None = None,
     ) -> None:
         super().__init__()
+        self.scale = scale
         width = int(backbone.out_features)  # type: ignore[arg-type]
         self.backbone = use_task_norms(backbone, norm, steps)
         self.head = TaskHead(width, n_outputs, head)
-        self.method, self.steps = method, steps
+        self.method, self.steps, self.n_outputs = method, steps, n_outputs
         self.max_norm, self.engine = max_norm, engine
         kind = "elementwise" if method.rates == "elementwise" else rates
         named = [(n, p) for n, p in self.named_parameters() if method.changes(n)]
@@ -129,15 +134,18 @@ class MetaModel(nn.Module):
             "max_norm": self.max_norm,
             **changes,
         }
-        forward = self._stacked()
+        forward = settings.pop("forward", None) or self._stacked()
         return InnerLoop(forward, self.head, criterion, **settings)
 
     def _stacked(self) -> StackedForward:
         found = self.__dict__.get("_forward")
-        if found is None or found.module is not self.backbone:
-            found = StackedForward(self.backbone, self.engine)
-            self.__dict__["_forward"] = found
+        if found is None:
+            found = self.__dict__["_forward"] = self.single_forward(self.engine)
         return found
+
+    def single_forward(self, engine: str = "loop") -> StackedForward:
+        """Return a forward pass of its own, such as one for a single task."""
+        return StackedForward(self.backbone, engine)
 
     def __getstate__(self) -> dict[str, Any]:
         # A copy has a backbone of its own, and chooses its engine anew.
@@ -172,6 +180,10 @@ class MetaModel(nn.Module):
         weights = loop.start(rows, self.head.n_outputs)
         return score(weights, loop.embed(weights, rows, 0))[0]
 
+    def plain(self) -> nn.Module:
+        """Return a copy as an ordinary net: scale, backbone, and a learned head."""
+        return PlainModel(self.scale, self.backbone, self.head)
+
     @torch.no_grad()
     def set_statistics(self, x: Tensor) -> None:
         """Give normalisations with fixed statistics those of a batch."""
@@ -183,6 +195,44 @@ class MetaModel(nn.Module):
         finally:
             for norm in norms:
                 norm.measure = False
+
+
+class PlainModel(nn.Module):
+    """Copies of the parts of a model, as one that is trained in the ordinary way.
+
+    Parameters
+    ----------
+    scale : nn.Module or None
+        What inputs go through first.
+    backbone : nn.Module
+        Its normalisations of tasks become ordinary ones.
+    head : TaskHead
+        Kept as a linear layer if it is learned.
+
+    Examples
+    --------
+    >>> from mlmi_sklearn.nn.backbones import MLP
+    >>> net = PlainModel(None, MLP((2,), hidden=4), TaskHead(4, 3))
+    >>> net.head(net.backbone(torch.zeros(1, 2))).shape
+    torch.Size([1, 3])
+    """
+
+    def __init__(
+        self, scale: nn.Module | None, backbone: nn.Module, head: TaskHead
+    ) -> None:
+        super().__init__()
+        body = use_plain_norms(copy.deepcopy(backbone))
+        parts = [body] if scale is None else [copy.deepcopy(scale), body]
+        self.backbone = nn.Sequential(*parts)
+        self.backbone.out_features = backbone.out_features
+        if head.kind == "learned" and head.weight is not None:
+            self.head = nn.Linear(head.in_features, head.n_outputs)
+            self.head.load_state_dict(copy.deepcopy(head.state_dict()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return scores, or features where there is no head."""
+        z = self.backbone(x)
+        return self.head(z) if hasattr(self, "head") else z
 
 
 class PrototypeModel(nn.Module):
@@ -198,6 +248,8 @@ class PrototypeModel(nn.Module):
         Maps a batch to (B, out_features).
     distance : {"euclidean", "cosine"}, default="euclidean"
         Squared Euclidean distance, or the negative cosine times ten.
+    scale : nn.Module, optional
+        What inputs go through before they come here; kept with the model.
 
     References
     ----------
@@ -212,15 +264,25 @@ class PrototypeModel(nn.Module):
     torch.Size([3, 4])
     """
 
-    def __init__(self, backbone: nn.Module, distance: str = "euclidean") -> None:
+    def __init__(
+        self,
+        backbone: nn.Module,
+        distance: str = "euclidean",
+        scale: nn.Module | None = None,
+    ) -> None:
         super().__init__()
+        self.scale = scale
         self.backbone = backbone
         self.distance = distance
         self.out_features = int(backbone.out_features)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return features (B, D)."""
+        """Return features (B, D) of scaled inputs."""
         return self.backbone(x)
+
+    def embed(self, x: Tensor) -> Tensor:
+        """Return features (B, D) of inputs as they are."""
+        return self.backbone(x if self.scale is None else self.scale(x))
 
     def episode(self, episode: Episode, criterion: Criterion) -> TaskPass:
         """Score the query by the prototypes of the support."""

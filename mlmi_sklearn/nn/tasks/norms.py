@@ -11,7 +11,13 @@ from torch import Tensor, nn
 
 from .._checks import check_choice
 
-__all__ = ["NORM_POLICIES", "TaskNorm", "task_batch", "use_task_norms"]
+__all__ = [
+    "NORM_POLICIES",
+    "TaskNorm",
+    "task_batch",
+    "use_plain_norms",
+    "use_task_norms",
+]
 
 NORM_POLICIES = ("transductive", "frozen", "per-step", "group")
 """What batch normalisation does in a task; see :func:`use_task_norms`."""
@@ -67,6 +73,7 @@ class TaskNorm(nn.Module):
         super().__init__()
         self.policy = policy
         self.eps = like.eps
+        self.make = type(like)
         scale, shift = like.weight, like.bias
         if policy == "per-step" and like.affine:
             copies = (n_steps + 1, *[1] * scale.ndim)
@@ -194,3 +201,42 @@ def _replacement(
     groups = groups // 2 if groups == channels > 1 else groups
     groups = groups if channels % max(groups, 1) == 0 else 1
     return nn.GroupNorm(max(groups, 1), channels, norm.eps, norm.affine)
+
+
+def use_plain_norms(module: nn.Module) -> nn.Module:
+    """Undo :func:`use_task_norms`, in place, with the weights as they are now.
+
+    Parameters
+    ----------
+    module : nn.Module
+        The net.
+
+    Returns
+    -------
+    nn.Module
+        The net; another one only where it is a normalisation itself.
+    """
+    if isinstance(module, TaskNorm):
+        return _plain(module)
+    for name, child in module.named_children():
+        setattr(module, name, use_plain_norms(child))
+    return module
+
+
+def _plain(norm: TaskNorm) -> nn.Module:
+    first = {k: v[0] if norm.policy == "per-step" else v for k, v in _affine(norm)}
+    width = next((len(v) for v in first.values()), None)
+    if width is None:
+        width = len(norm.running_mean)
+    plain = norm.make(
+        width,
+        eps=norm.eps,
+        affine=bool(first),
+        track_running_stats=norm.running_mean is not None,
+    )
+    plain.load_state_dict({**first, **dict(norm.named_buffers())}, strict=False)
+    return plain
+
+
+def _affine(norm: TaskNorm) -> list[tuple[str, Tensor]]:
+    return [(k, v.detach()) for k, v in norm.named_parameters()]

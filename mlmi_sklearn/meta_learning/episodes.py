@@ -1,0 +1,196 @@
+"""Episodes as tensors: what a meta-learner trains on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..model_selection.episodes import Episodes, EpisodeSampler
+from ..nn.tasks import Episode, Support
+from ..training.data import Targets, TensorRows, TrainingData
+
+__all__ = ["EpisodeBatch", "EpisodeBatches", "EpisodeData", "Pace"]
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How many tasks there are in an epoch and in a step.
+
+    Parameters
+    ----------
+    meta_batch_size : int
+        Tasks in a step.
+    episodes_per_epoch : int or None
+        Episodes in an epoch; None visits every task once.
+    """
+
+    meta_batch_size: int
+    episodes_per_epoch: int | None
+
+
+class EpisodeBatch:
+    """The tasks of one step, those of a shape together.
+
+    Parameters
+    ----------
+    parts : list of Episode
+        Tasks by number of classes.
+    """
+
+    def __init__(self, parts: list[Episode]) -> None:
+        self.parts = parts
+
+    def __len__(self) -> int:
+        return sum(len(part.support.x) for part in self.parts)
+
+    def chunks(self, size: int) -> Iterator[Episode]:
+        """Yield the tasks, at most so many at a time."""
+        for part in self.parts:
+            n = len(part.support.x)
+            if n <= size:
+                yield part
+                continue
+            for start in range(0, n, size):
+                yield part.narrow(start, start + size)
+
+
+class EpisodeData(TrainingData):
+    """Rows, their targets, and how to draw episodes from them.
+
+    Parameters
+    ----------
+    rows : TensorRows
+        Inputs on the scale of the net.
+    targets : Targets
+        Codes of classes, or numbers.
+    sampler : EpisodeSampler
+        Draws row numbers.
+    pace : Pace
+        Tasks in a step and in an epoch.
+    n_outputs : int
+        Scores of the net.
+    local : bool
+        Whether classes are numbered anew in every episode.
+    """
+
+    rows: TensorRows
+
+    def __init__(
+        self,
+        rows: TensorRows,
+        targets: Targets,
+        sampler: EpisodeSampler,
+        pace: Pace,
+        n_outputs: int,
+        local: bool,
+    ) -> None:
+        super().__init__(rows, targets)
+        self.sampler, self.pace = sampler, pace
+        self.n_outputs, self.local = n_outputs, local
+
+    def to(self, device: torch.device) -> EpisodeData:
+        """Move to ``device``."""
+        return EpisodeData(
+            self.rows.to(device),
+            self.targets.to(device),
+            self.sampler,
+            self.pace,
+            self.n_outputs,
+            self.local,
+        )
+
+    def batch(self, drawn: Episodes) -> EpisodeBatch:
+        """Gather the rows of episodes."""
+        n_ways = (drawn.classes >= 0).sum(1)
+        if not self.local or (n_ways == n_ways[0]).all():
+            return EpisodeBatch([self._episode(drawn, int(n_ways.max()))])
+        parts = []
+        for way in np.unique(n_ways):
+            these = np.flatnonzero(n_ways == way)
+            parts.append(self._episode(_take(drawn, these), int(way)))
+        return EpisodeBatch(parts)
+
+    def _episode(self, drawn: Episodes, n_way: int) -> Episode:
+        support, query = (
+            self._gather(part[:, :n_way]) for part in (drawn.support, drawn.query)
+        )
+        return Episode(support, query, n_way if self.local else self.n_outputs)
+
+    def _gather(self, rows: Array) -> Support:
+        n, n_way, k = rows.shape
+        flat = rows.reshape(n, -1)
+        counts = None
+        if flat.min(initial=0) < 0:
+            counts = self._tensor(flat >= 0).to(self.rows.values.dtype)
+            flat = np.maximum(flat, 0)
+        index = self._tensor(flat).reshape(-1)
+        x = self.rows.values.index_select(0, index)
+        x = x.reshape(n, n_way * k, *x.shape[1:])
+        if self.local:
+            ways = torch.arange(n_way, device=x.device).repeat_interleave(k)
+            return Support(x, ways.expand(n, -1), counts)
+        assert self.targets.y is not None
+        y = self.targets.y.index_select(0, index)
+        return Support(x, y.reshape(n, n_way * k, *y.shape[1:]), counts)
+
+    def _tensor(self, array: Array) -> Tensor:
+        return torch.from_numpy(array).to(self.rows.values.device)
+
+
+class EpisodeBatches:
+    """An epoch of episodes.
+
+    Parameters
+    ----------
+    data : EpisodeData
+        What to draw from.
+    rng : numpy.random.Generator
+        Where chance comes from.
+    """
+
+    def __init__(self, data: EpisodeData, rng: np.random.Generator) -> None:
+        self.data, self.rng = data, rng
+
+    def __len__(self) -> int:
+        return -(-self._n_episodes // self._size)
+
+    def __iter__(self) -> Iterator[tuple[EpisodeBatch, Targets]]:
+        tasks = self._tasks()
+        for start in range(0, len(tasks), self._size):
+            these = tasks[start : start + self._size]
+            drawn = self.data.sampler.draw(self.rng, these)
+            yield self.data.batch(drawn), Targets(None)
+
+    @property
+    def _size(self) -> int:
+        return self.data.pace.meta_batch_size
+
+    @property
+    def _n_episodes(self) -> int:
+        return self.data.pace.episodes_per_epoch or self.data.sampler.n_tasks
+
+    def _tasks(self) -> Array:
+        """Return the task of each episode: every one once, or as often as needed."""
+        n_tasks, n = self.data.sampler.n_tasks, self._n_episodes
+        rounds = -(-n // n_tasks)
+        if n_tasks == 1:
+            return np.zeros(n, dtype=np.int64)
+        orders = [self.rng.permutation(n_tasks) for _ in range(rounds)]
+        return np.concatenate(orders)[:n]
+
+
+def _take(drawn: Episodes, these: Array) -> Episodes:
+    return Episodes(
+        drawn.support[these],
+        drawn.query[these],
+        drawn.classes[these],
+        drawn.tasks[these],
+    )
