@@ -215,7 +215,8 @@ class FineTuned(TorchEstimator):
         like = next(module.head.parameters())
         head = self._head_of(source, module.head, encoded)
         if head is not None:
-            module.head = head.to(like.device, like.dtype)
+            # Into the head that is there, whose weights the optimiser holds.
+            module.head.load_state_dict(head.state_dict())
             return
         if isinstance(module.head, SphereHead):
             features = self._features(module, inputs, like)
