@@ -111,8 +111,9 @@ class TaskNorm(nn.Module):
         """Return the centred batch and its variance, over rows that count."""
         axes = (0, *range(2, x.ndim))
         if self.row_weight is None:
-            variance, mean = torch.var_mean(x, axes, correction=0, keepdim=True)
-            return x - mean, variance
+            # Not var_mean, whose kernel for these axes takes three times as long.
+            centred = x - x.mean(axes, keepdim=True)
+            return centred, (centred * centred).mean(axes, keepdim=True)
         weight = self.row_weight.reshape(-1, *[1] * (x.ndim - 1)).to(x.dtype)
         cells = x[0, 0].numel()
         total = weight.sum() * cells
