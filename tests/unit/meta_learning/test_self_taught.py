@@ -113,7 +113,7 @@ def test_pickle_warm_start_partial_fit_and_early_stopping():
     assert model.n_iter_ == 7
     assert_array_equal(model.mean_, mean)
     stopped = train(early_stopping=True).fit(X)
-    assert np.isfinite(stopped.history_[["valid_loss", "valid_score"]]).all(None)
+    assert np.isfinite(stopped.history_[["valid_loss", "valid_score"]].to_numpy()).all()
 
 
 @pytest.mark.parametrize(
