@@ -53,6 +53,12 @@ USES = {
         "class Part:\n    def __call__(self, batch, generator): return batch[::-1]",
         "part.build()([1, 2], None) == [2, 1]",
     ),
+    "mlmi_register_meta_methods": (
+        "from mlmi_sklearn.nn.tasks import MetaMethod\n\n"
+        "class Part(MetaMethod):\n"
+        "    def changes(self, name): return name.endswith('bias')",
+        "part.build(second_order=False).changes('head.bias')",
+    ),
     "mlmi_register_estimators": (
         "class Part:\n    def fit(self, X, y): return self",
         "all_estimators()[-1] == ('Part', part.load())",
@@ -63,7 +69,7 @@ USES = {
 def test_hooks_are_those_of_the_specification():
     assert list(SPECS) == list(HOOKS)
     assert list(HOOKS.values()) == list(KINDS)
-    assert len(HOOKS) == 7
+    assert len(HOOKS) == 8
 
 
 @pytest.mark.parametrize("name", SPECS)

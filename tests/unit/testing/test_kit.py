@@ -124,6 +124,7 @@ def test_components_can_be_chosen_in_several_ways():
         "backbone",
         "divergence",
         "loss",
+        "meta",
         "pooling",
     }
     one = cases(parametrize_with_component_checks(find_component("loss", "mse")))
