@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from .meta_learning import MAMLClassifier as MAMLClassifier
     from .meta_learning import MAMLEstimator as MAMLEstimator
     from .meta_learning import MAMLRegressor as MAMLRegressor
+    from .meta_learning import MultiTaskEstimator as MultiTaskEstimator
     from .meta_learning import ProtoNetClassifier as ProtoNetClassifier
     from .meta_learning import SelfTaughtTransformer as SelfTaughtTransformer
     from .mil import MISVC as MISVC
@@ -87,6 +88,7 @@ _HOME = {
     "MAMLClassifier": "meta_learning",
     "MAMLEstimator": "meta_learning",
     "MAMLRegressor": "meta_learning",
+    "MultiTaskEstimator": "meta_learning",
     "ProtoNetClassifier": "meta_learning",
     "SelfTaughtTransformer": "meta_learning",
     "few_shot_score": "model_selection",

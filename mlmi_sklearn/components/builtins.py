@@ -143,6 +143,11 @@ _ESTIMATORS = {
         {"family": "meta_learning", "type": "regressor"},
         "Regressor that learns new functions in a few steps.",
     ),
+    "MultiTaskEstimator": (
+        "mlmi_sklearn.meta_learning.multi_task",
+        {"family": "meta_learning", "type": "classifier"},
+        "One net for several tasks, each with a head.",
+    ),
     "ProtoNetClassifier": (
         "mlmi_sklearn.meta_learning.prototypes",
         {"family": "meta_learning", "type": "classifier"},

@@ -140,6 +140,9 @@ class Conv4(nn.Sequential):
     downsample : {"pool", "stride"}, default="pool"
         Maximum pooling after each block, or a convolution of stride two instead, which
         is several times as fast and what Finn et al. (2017) used for Omniglot.
+    n_blocks : int, default=4
+        Blocks; fewer suit images below 28 x 28 pixels, whose last map would be one
+        pixel, too little for statistics over a few images.
 
     Attributes
     ----------
@@ -170,12 +173,13 @@ class Conv4(nn.Sequential):
         width: int = 64,
         norm: str = "batch",
         downsample: str = "pool",
+        n_blocks: int = 4,
     ) -> None:
         grid = check_grid(input_shape, "conv4")
         width = check_positive_int(width, "width")
         check_choice(downsample, "downsample", ("pool", "stride"))
         layers, size, before = [grid.entry], grid.size, grid.channels
-        for _ in range(4):
+        for _ in range(check_positive_int(n_blocks, "n_blocks")):
             if downsample == "stride":
                 layers += conv_block((before, width), norm, stride=2)
                 size = tuple((side + 1) // 2 for side in size)
