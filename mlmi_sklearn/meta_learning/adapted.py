@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +69,8 @@ class AdaptedClassifier(ClassifierMixin, AdaptedEstimator):
     ([7, 8, 9], True)
     """
 
+    _kind: ClassVar[str] = "classification"
+
     def _codes(self, y: Any, n: int) -> tuple[Array, int]:
         y = read_targets(self, y, numeric=False)
         check_classification_targets(y)
@@ -120,7 +122,8 @@ class AdaptedClassifier(ClassifierMixin, AdaptedEstimator):
         ndarray of shape (n_samples,)
             Elements of ``classes_``.
         """
-        return self.classes_[self._raw(X).argmax(axis=1)]
+        raw = self._raw(X)
+        return self.classes_[raw.argmax(axis=1)]
 
     @available_if(lambda self: self._link() != "identity")
     def predict_proba(self, X: Any) -> Array:
@@ -181,6 +184,8 @@ class AdaptedRegressor(RegressorMixin, AdaptedEstimator):
     >>> meta.adapt(new[:10], z[:10]).predict(new[10:]).shape
     (10,)
     """
+
+    _kind: ClassVar[str] = "regression"
 
     def _codes(self, y: Any, n: int) -> tuple[Array, int]:
         y = read_targets(self, y, numeric=True).astype(np.float64)

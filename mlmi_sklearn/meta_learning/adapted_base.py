@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
+from threading import RLock
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -19,6 +20,7 @@ from ..exceptions import TaskError
 from ..nn.tasks import Support, TaskNorm
 from ..nn.tasks.heads import score
 from .constraints import POSITIVE, STEPS
+from .freezing import read_patterns
 
 __all__ = ["AdaptedEstimator"]
 
@@ -33,6 +35,7 @@ class AdaptedEstimator(BaseEstimator):
     Parameters are those of the two subclasses.
     """
 
+    _kind: ClassVar[str]
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "inner_steps": [STEPS, None],
         "inner_lr": [POSITIVE, None],
@@ -71,6 +74,8 @@ class AdaptedEstimator(BaseEstimator):
 
         Raises
         ------
+        TypeError
+            If the prior is not a meta-learner of this kind.
         TaskError
             If there are more classes than the head of the prior can score.
         ValueError
@@ -84,12 +89,12 @@ class AdaptedEstimator(BaseEstimator):
         if targets.is_floating_point():
             targets = targets.to(x.dtype)
         support = Support(x.unsqueeze(0), targets.unsqueeze(0))
-        with self._norms(meta.net_.module_):
-            weights, losses = self._loop().adapt_safely(
-                support, n_outputs, self._steps()
-            )
+        steps, norm = self._steps(), self._norm()
+        with _use_norm(meta.net_.module_, norm):
+            weights, losses = self._loop().adapt_safely(support, n_outputs, steps)
         self.support_loss_ = float(losses[0])
-        self._support = x.cpu().numpy() if self._needs_company() else None
+        self._used = steps, norm
+        self._support = x.cpu().numpy() if norm != "frozen" else None
         self._weights = {name: w[0].cpu().numpy() for name, w in weights.items()}
         return self
 
@@ -98,6 +103,11 @@ class AdaptedEstimator(BaseEstimator):
     def _meta(self) -> Any:
         meta = getattr(self.prior, "estimator", self.prior)
         check_is_fitted(meta)
+        if not hasattr(meta, "_eval_steps") or meta.kind != self._kind:
+            raise TypeError(
+                f"prior must be a MAMLEstimator for {self._kind}, fitted, plain or in "
+                f"a FrozenEstimator, got {meta!r:.80}."
+            )
         return meta
 
     def _steps(self) -> int:
@@ -107,7 +117,7 @@ class AdaptedEstimator(BaseEstimator):
     def _loop(self) -> Any:
         meta = self._meta()
         module = meta.net_.module_
-        patterns = [self.freeze] if isinstance(self.freeze, str) else list(self.freeze)
+        patterns = read_patterns(self.freeze, "freeze")
         _require_matches(patterns, module)
         changes: dict[str, Any] = {"forward": module.single_forward()}
         if patterns:
@@ -117,24 +127,19 @@ class AdaptedEstimator(BaseEstimator):
             changes["rates"] = lambda name, step: rate
         return module.inner_loop(meta.net_.criterion_, **changes)
 
-    @contextmanager
-    def _norms(self, module: Any) -> Iterator[None]:
-        """Let normalisations follow ``norm`` for a while."""
-        norms = [m for m in module.modules() if isinstance(m, TaskNorm)]
-        policies = [norm.policy for norm in norms]
-        if self.norm is not None and "per-step" not in policies:
-            for norm in norms:
-                norm.policy = self.norm
-        try:
-            yield
-        finally:
-            for norm, policy in zip(norms, policies, strict=True):
-                norm.policy = policy
-
-    def _needs_company(self) -> bool:
-        """Whether rows are normalised by the statistics of those beside them."""
-        norms = [m for m in self._meta().net_.module_.modules() if _is_task_norm(m)]
-        return any((self.norm or n.policy) != "frozen" for n in norms)
+    def _norm(self) -> str:
+        """Return the policy of normalisations, "frozen" where there are none."""
+        norms = _task_norms(self._meta().net_.module_)
+        if not norms:
+            return "frozen"
+        given = norms[0].policy
+        if given == "per-step" and self.norm == "frozen":
+            raise ValueError(
+                "norm='frozen' is not possible: the prior was trained with "
+                "norm='per-step', whose scales go with the statistics of the rows at "
+                "hand. Leave norm=None, or train with norm='frozen'."
+            )
+        return given if self.norm is None or given == "per-step" else self.norm
 
     # -- data -------------------------------------------------------------------------
 
@@ -160,14 +165,14 @@ class AdaptedEstimator(BaseEstimator):
         """Return scores of shape (n, K)."""
         check_is_fitted(self)
         x = self._inputs(X, reset=False)
-        meta = self._meta()
-        loop, steps = self._loop(), self._steps()
+        meta, loop = self._meta(), self._loop()
+        steps, norm = self._used
         weights = {
             name: torch.from_numpy(w).to(x.device).unsqueeze(0)
             for name, w in self._weights.items()
         }
         found = []
-        with self._norms(meta.net_.module_), torch.no_grad():
+        with _use_norm(meta.net_.module_, norm), torch.no_grad():
             for part, extra in self._parts(x):
                 rows = Support(part.unsqueeze(0), torch.zeros(1, len(part)))
                 z = loop.embed(weights, rows, steps)
@@ -187,11 +192,30 @@ class AdaptedEstimator(BaseEstimator):
             yield x[start : start + size], 0
 
 
-def _is_task_norm(module: Any) -> bool:
-    return isinstance(module, TaskNorm)
+# A prior lends its modules to all that is adapted from it, in threads as well.
+_ONE_AT_A_TIME = RLock()
 
 
-def _require_matches(patterns: list[str], module: Any) -> None:
+@contextmanager
+def _use_norm(module: Any, policy: str) -> Iterator[None]:
+    """Let normalisations follow a policy for a while; nobody else uses them then."""
+    with _ONE_AT_A_TIME:
+        norms = _task_norms(module)
+        before = [norm.policy for norm in norms]
+        for norm in norms:
+            norm.policy = policy
+        try:
+            yield
+        finally:
+            for norm, own in zip(norms, before, strict=True):
+                norm.policy = own
+
+
+def _task_norms(module: Any) -> list[TaskNorm]:
+    return [m for m in module.modules() if isinstance(m, TaskNorm)]
+
+
+def _require_matches(patterns: Sequence[str], module: Any) -> None:
     names = [name for name, _ in module.named_parameters()]
     known = [n for n in names if n.startswith(("backbone.", "head."))]
     known += ["head.weight", "head.bias"]

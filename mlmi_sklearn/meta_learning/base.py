@@ -26,7 +26,14 @@ from .episodes import EpisodeData, Pace
 from .net import EpisodeNet
 from .outputs import EpisodeOutputs
 from .targets import EpisodeTargets
-from .tasks import TaskRows, encode_tasks, require_task_column, take_task_column
+from .tasks import (
+    TaskRows,
+    as_table,
+    encode_tasks,
+    require_one_way,
+    require_task_column,
+    take_task_column,
+)
 
 __all__ = ["EpisodicEstimator"]
 
@@ -37,6 +44,12 @@ _STEPS = 1000
 
 # Epochs where tasks are drawn from classes.
 _CLASS_EPOCHS = 10
+
+_UNUSABLE = (
+    "No task can be learned from: a task needs two rows of a class, one to learn from "
+    "and one to be judged by, and rows of two classes where classes are numbered anew "
+    "in each. There are n_samples = {n} rows. Pass more rows, or name fewer tasks."
+)
 
 # Episodes of a set without tasks, where meta-learning has little to work on.
 _POOL_EPISODES = 200
@@ -143,14 +156,8 @@ class EpisodicEstimator(EpisodeOutputs, EpisodeTargets, TorchEstimator):
         """Bring the two ways of naming tasks together."""
         X, ids = take_task_column(X, self.task)
         require_task_column(X, self.task, ids)
-        if groups is None:
-            return _Passed(X, ids)
-        if ids is not None:
-            raise TaskError(
-                f"Tasks are named twice, by groups and by the column task={self.task!r}"
-                ". Pass one of them."
-            )
-        return _Passed(X, groups)
+        require_one_way(groups, ids, self.task)
+        return _Passed(X, ids if groups is None else groups)
 
     # -- stages of the template -------------------------------------------------------
 
@@ -167,13 +174,18 @@ class EpisodicEstimator(EpisodeOutputs, EpisodeTargets, TorchEstimator):
 
     def _without_task(self, X: Any) -> Any:
         """Drop the column of tasks where X has it."""
+        return self._split_tasks(X)[0]
+
+    def _split_tasks(self, X: Any) -> tuple[Any, Any | None]:
+        """Return X without the column of tasks, and that column where X has it."""
         if self.task is None:
-            return X
+            return X, None
+        X = as_table(X)
         shape: tuple[int, ...] = getattr(X, "shape", ())
-        by_place = not isinstance(self.task, str) and len(shape) == 2
-        if by_place and shape[1] == self.n_features_in_:
-            return X
-        return take_task_column(X, self.task)[0]
+        by_name = isinstance(self.task, str) and hasattr(X, "columns")
+        if not by_name and len(shape) == 2 and shape[1] == self.n_features_in_:
+            return X, None
+        return take_task_column(X, self.task)
 
     def _input_dtype(self, inputs: Any) -> torch.dtype:
         return super()._input_dtype(inputs.values)
@@ -231,15 +243,28 @@ class EpisodicEstimator(EpisodeOutputs, EpisodeTargets, TorchEstimator):
         whole = np.arange(len(inputs))
         if not self.early_stopping:
             return self._episodes_of(net, inputs, encoded, plan, whole), None
-        mode = encoded.attributes["_episodes"].mode
-        units = {"groups": inputs.codes, "classes": encoded.y}.get(mode)
-        parts = split_rows(
-            len(inputs), self.validation_fraction, plan.split_seed, None, units
-        )
+        fraction, units = self._held_out(inputs, encoded)
+        strata = encoded.y if self._is_classifier else None
+        parts = split_rows(len(inputs), fraction, plan.split_seed, strata, units)
         train, valid = (
             self._episodes_of(net, inputs, encoded, plan, part) for part in parts
         )
         return train, valid
+
+    def _held_out(
+        self, inputs: TaskRows, encoded: Encoded
+    ) -> tuple[float, Array | None]:
+        """Return the share of units to set aside, and the units; None for rows."""
+        fraction = float(self.validation_fraction)
+        mode = encoded.attributes["_episodes"].mode
+        if mode != "classes":
+            return fraction, inputs.codes if mode == "groups" else None
+        n = len(np.unique(encoded.y))
+        if n < 4:
+            return fraction, None
+        # One class alone is no task.
+        n_valid = min(max(int(np.ceil(fraction * n)), 2), n - 2)
+        return (n_valid - 0.5) / n, encoded.y
 
     def _episodes_of(
         self, net: LeanNet, inputs: Any, encoded: Encoded, plan: Plan, rows: Array
@@ -258,6 +283,9 @@ class EpisodicEstimator(EpisodeOutputs, EpisodeTargets, TorchEstimator):
             n_query=self.n_query,
             n_rows=len(rows),
         )
+        usable = sampler.usable(2 if kind.local else 1)
+        if not usable.any():
+            raise TaskError(_UNUSABLE.format(n=len(rows)))
         x = as_tensor(chosen.values, plan.dtype).to(plan.device)
         with torch.no_grad():
             x = net.module_.scale(x)
@@ -274,6 +302,7 @@ class EpisodicEstimator(EpisodeOutputs, EpisodeTargets, TorchEstimator):
             pace,
             n_outputs,
             kind.local,
+            np.flatnonzero(usable),
         )
 
     def _episodes_per_epoch(self, mode: str) -> int | None:

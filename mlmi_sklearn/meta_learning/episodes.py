@@ -79,6 +79,8 @@ class EpisodeData(TrainingData):
         Scores of the net.
     local : bool
         Whether classes are numbered anew in every episode.
+    tasks : ndarray of int
+        Codes of the tasks that take part: those of one row, say, teach nothing.
     """
 
     rows: TensorRows
@@ -91,9 +93,10 @@ class EpisodeData(TrainingData):
         pace: Pace,
         n_outputs: int,
         local: bool,
+        tasks: Array,
     ) -> None:
         super().__init__(rows, targets)
-        self.sampler, self.pace = sampler, pace
+        self.sampler, self.pace, self.tasks = sampler, pace, tasks
         self.n_outputs, self.local = n_outputs, local
 
     def to(self, device: torch.device) -> EpisodeData:
@@ -105,6 +108,7 @@ class EpisodeData(TrainingData):
             self.pace,
             self.n_outputs,
             self.local,
+            self.tasks,
         )
 
     def batch(self, drawn: Episodes) -> EpisodeBatch:
@@ -175,15 +179,15 @@ class EpisodeBatches:
 
     @property
     def _n_episodes(self) -> int:
-        return self.data.pace.episodes_per_epoch or self.data.sampler.n_tasks
+        return self.data.pace.episodes_per_epoch or len(self.data.tasks)
 
     def _tasks(self) -> Array:
         """Return the task of each episode: every one once, or as often as needed."""
-        n_tasks, n = self.data.sampler.n_tasks, self._n_episodes
-        rounds = -(-n // n_tasks)
-        if n_tasks == 1:
-            return np.zeros(n, dtype=np.int64)
-        orders = [self.rng.permutation(n_tasks) for _ in range(rounds)]
+        tasks, n = self.data.tasks, self._n_episodes
+        if len(tasks) == 1:
+            return np.repeat(tasks, n)
+        rounds = -(-n // len(tasks))
+        orders = [self.rng.permutation(tasks) for _ in range(rounds)]
         return np.concatenate(orders)[:n]
 
 

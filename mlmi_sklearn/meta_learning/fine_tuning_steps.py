@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from .fine_tuning import FineTuneClassifier
@@ -23,6 +24,7 @@ def finetune(
     random_state: Any = None,
     sample_weight: Any = None,
     unit: tuple[Any, Any] | None = None,
+    classes: Any = None,
     **params: Any,
 ) -> FineTuneClassifier | FineTuneRegressor:
     """Fine-tune a module, head included, for a number of gradient steps.
@@ -47,6 +49,8 @@ def finetune(
     unit : tuple of float or ndarray, default=None
         Mean and standard deviation in which the module predicts numbers; None for
         those of ``y``.
+    classes : ndarray of shape (n_classes,), default=None
+        All classes, sorted, where ``y`` may not hold them all.
     **params
         Further parameters of the estimator, such as ``optimizer`` and ``freeze``.
 
@@ -73,15 +77,18 @@ def finetune(
     >>> bool(np.allclose(same.decision_function(X), expected))
     True
     """
-    classes: Mapping[str, Any] = {
+    kinds: Mapping[str, Any] = {
         "classification": FineTuneClassifier,
         "regression": FineTuneRegressor,
     }
-    if kind not in classes:
-        raise ValueError(f"kind must be one of {sorted(classes)}, got {kind!r}.")
+    if kind not in kinds:
+        raise ValueError(f"kind must be one of {sorted(kinds)}, got {kind!r}.")
     found = read_source(module)
     source = Source(found.backbone, found.head, found.scale, unit=unit)
-    estimator = classes[kind](
+    estimator = kinds[kind](
         pretrained=source, max_steps=steps, lr=lr, random_state=random_state, **params
     )
-    return estimator.fit(X, y, sample_weight=sample_weight)
+    if classes is None:
+        return estimator.fit(X, y, sample_weight=sample_weight)
+    encode = partial(estimator._encode_known, classes)
+    return estimator._fit(X, y, sample_weight, resume=False, encode=encode)

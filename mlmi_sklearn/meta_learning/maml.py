@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from torch import nn
 
 from ..base import Recipe, RegressorOutputs, build_backbone, with_training_parameters
+from ..base.inputs import as_tensor
 from ..base.plan import Plan
 from ..base.targets import Encoded
 from ..nn.tasks import NORM_POLICIES, TASK_HEADS, MetaModel
@@ -22,6 +23,7 @@ from .constraints import COUNT, EPISODE_CONSTRAINTS, POSITIVE, STEPS
 from .docs import PACE, with_episode_parameters
 from .fine_tuning_steps import finetune
 from .methods import resolve_method
+from .net import spread
 from .tasks import TaskRows
 
 __all__ = ["MAMLEstimator"]
@@ -261,12 +263,16 @@ class MAMLEstimator(EpisodicEstimator):
         self, net: LeanNet, inputs: TaskRows, encoded: Encoded, plan: Plan
     ) -> dict[str, Any]:
         module: Any = net.module_
+        # For predictions that must not look at the rows beside them.
+        x = module.scale(as_tensor(spread(inputs.values), plan.dtype).to(plan.device))
+        module.set_statistics(x, ("transductive", "per-step"))
         plain = module.plain()
         if encoded.attributes["_episodes"].local and hasattr(plain, "head"):
             del plain.head  # its scores mean other classes in every episode
+        found = encoded.attributes
         unit = None
         if not self._is_classifier:
-            unit = tuple(encoded.attributes[k] for k in ("y_mean_", "y_scale_"))
+            unit = found["y_mean_"], found["y_scale_"]
         model = finetune(
             self.kind,
             plain,
@@ -276,6 +282,7 @@ class MAMLEstimator(EpisodicEstimator):
             lr=_FINETUNE_LR,
             random_state=plan.split_seed,
             unit=unit,
+            classes=found.get("classes_"),
             loss=self._choice("loss"),
             device=self.device,
             dtype=plan.dtype_name,

@@ -19,7 +19,7 @@ from ..training.losslog import LossLog
 from ..training.net import LeanNet
 from .episodes import EpisodeBatch, EpisodeBatches, EpisodeData
 
-__all__ = ["EpisodeNet"]
+__all__ = ["EpisodeNet", "spread"]
 
 # Weights of all tasks of a chunk: few enough for the cache of a processor, where more
 # tasks at a time only cost memory; many for an accelerator, which wants to be filled.
@@ -83,9 +83,7 @@ class EpisodeNet(LeanNet):
         """Give fixed statistics of normalisations a look at the present weights."""
         measure = getattr(self.module_, "set_statistics", None)
         if training and measure is not None and isinstance(iterator, EpisodeBatches):
-            rows = iterator.data.rows.values
-            step = max(1, len(rows) // _STATISTICS_ROWS)
-            measure(rows[::step])
+            measure(spread(iterator.data.rows.values))
         super().run_single_epoch(iterator, training, prefix, step_fn, **kwargs)
 
     def batch_loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -181,4 +179,12 @@ class EpisodeNet(LeanNet):
         return super()._validate(iterator)
 
 
+def spread(rows: Any) -> Any:
+    """Return enough rows to measure statistics on, from all over an array."""
+    size = max(1, int(np.prod(rows.shape[1:])))
+    most = max(2, min(_STATISTICS_ROWS, _STATISTICS_ELEMENTS // size))
+    return rows[:: -(-len(rows) // most)]
+
+
 _STATISTICS_ROWS = 2048
+_STATISTICS_ELEMENTS = 2**22

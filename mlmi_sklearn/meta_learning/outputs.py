@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..base.stages import Stages
 from .scoring import score_by_task
-from .tasks import take_task_column
+from .tasks import require_one_way
 
 __all__ = ["EpisodeOutputs"]
 
@@ -37,6 +38,7 @@ class EpisodeOutputs(Stages):
     task: Any
     adapt_estimator: Any
     model_: Any
+    _split_tasks: Callable[[Any], tuple[Any, Any]]
 
     def predict(self, X: Any) -> Array:
         """Predict as an ordinary model of all the rows seen in ``fit``.
@@ -135,9 +137,16 @@ class EpisodeOutputs(Stages):
         -------
         float
             Mean over tasks of accuracy or R2; without tasks, that of :meth:`predict`.
+
+        Raises
+        ------
+        TaskError
+            If a task has too few rows to be judged by, or tasks are named twice.
         """
         check_is_fitted(self)
-        rows, ids = take_task_column(X, self.task) if groups is None else (X, groups)
+        rows, ids = self._split_tasks(X)
+        require_one_way(groups, ids, self.task)
+        ids = groups if ids is None else ids
         if ids is None:
             measure = accuracy_score if self._is_classifier else r2_score
             return float(measure(y, self.predict(X), sample_weight=sample_weight))

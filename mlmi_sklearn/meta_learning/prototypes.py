@@ -82,6 +82,8 @@ class PrototypeClassifier(ClassifierMixin, BaseEstimator):
 
         Raises
         ------
+        TypeError
+            If the prior is not a ProtoNetClassifier.
         TaskError
             If samples have another shape than those of the prior.
         """
@@ -94,7 +96,7 @@ class PrototypeClassifier(ClassifierMixin, BaseEstimator):
                 f"X and y have inconsistent numbers of samples: {len(z)} and {len(y)}."
             )
         self.classes_, codes = np.unique(y, return_inverse=True)
-        self.prototypes_ = class_means(z, codes)
+        self.prototypes_ = class_means(z, codes, len(self.classes_))
         return self
 
     def decision_function(self, X: Any) -> Array:
@@ -126,7 +128,8 @@ class PrototypeClassifier(ClassifierMixin, BaseEstimator):
         ndarray of shape (n_samples,)
             Elements of ``classes_``.
         """
-        return self.classes_[self._scores(X).argmax(axis=1)]
+        raw = self._scores(X)
+        return self.classes_[raw.argmax(axis=1)]
 
     def predict_proba(self, X: Any) -> Array:
         """Predict probabilities.
@@ -148,10 +151,18 @@ class PrototypeClassifier(ClassifierMixin, BaseEstimator):
         z = from_numpy(self._features(X, reset=False)).unsqueeze(0)
         means = from_numpy(self.prototypes_).to(z.dtype).unsqueeze(0)
         distance = self._meta()._recipe.options["distance"]
-        return prototype_scores(z, means, distance)[0].numpy()
+        raw = prototype_scores(z, means, distance)[0].numpy()
+        return np.where(np.isnan(self.prototypes_).any(axis=1), -np.inf, raw)
 
     def _meta(self) -> Any:
-        return getattr(self.prior, "estimator", self.prior)
+        meta = getattr(self.prior, "estimator", self.prior)
+        check_is_fitted(meta)
+        if not isinstance(meta, ProtoNetClassifier):
+            raise TypeError(
+                "prior must be a fitted ProtoNetClassifier, plain or in a "
+                f"FrozenEstimator, got {meta!r:.80}."
+            )
+        return meta
 
     def _features(self, X: Any, *, reset: bool) -> Array:
         meta = self._meta()
@@ -167,11 +178,12 @@ class PrototypeClassifier(ClassifierMixin, BaseEstimator):
         return meta._outputs(TaskRows(values, None), "embed")
 
 
-def class_means(z: Array, codes: Array) -> Array:
-    """Return the mean row (n_classes, D) of each class."""
-    sums = np.zeros((codes.max() + 1, z.shape[1]), dtype=z.dtype)
+def class_means(z: Array, codes: Array, n_classes: int) -> Array:
+    """Return the mean row (n_classes, D) of each class, NaN for one without rows."""
+    sums = np.zeros((n_classes, z.shape[1]), dtype=z.dtype)
     np.add.at(sums, codes, z)
-    return sums / np.bincount(codes)[:, None].astype(z.dtype)
+    counts = np.bincount(codes, minlength=n_classes)[:, None].astype(z.dtype)
+    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan).astype(z.dtype)
 
 
 @with_episode_parameters(n_shot="5", meta_batch_size="1")
@@ -202,7 +214,9 @@ class ProtoNetClassifier(EpisodicEstimator):
     classes_ : ndarray of shape (n_classes,)
         The classes.
     prototypes_ : ndarray of shape (n_classes, n_features)
-        Mean feature of each class of ``fit``.
+        Mean feature of each class of ``fit``. A class that the last ``partial_fit``
+        had no row of keeps the one it had; NaN before the first, and the class is
+        never predicted.
     {fitted}
 
     See Also
@@ -315,7 +329,13 @@ class ProtoNetClassifier(EpisodicEstimator):
         rows = self._rows(inputs, plan.dtype)
         size = self._rows_per_prediction(inputs)
         z = net.raw_outputs(TrainingData(rows, Targets(None)), size, "embed").numpy()
-        return {"prototypes_": class_means(z, encoded.y)}
+        classes = encoded.attributes["classes_"]
+        means = class_means(z, encoded.y, len(classes))
+        if hasattr(self, "prototypes_"):
+            old = np.isin(self.classes_, classes[np.isnan(means).any(axis=1)])
+            places = np.searchsorted(classes, self.classes_[old])
+            means[places] = self.prototypes_[old]
+        return {"prototypes_": means}
 
     @property
     def model_(self) -> PrototypeClassifier:

@@ -18,6 +18,11 @@ __all__ = ["score_by_task"]
 
 Array = NDArray[Any]
 
+_TOO_FEW = (
+    "Task {name} has {n} rows, of which adapting (n_shot={n_shot}) leaves {left} to be "
+    "judged by; {fewest} are needed. Leave it out, or set a smaller n_shot."
+)
+
 
 def score_by_task(
     estimator: Any, X: Any, y: Any, groups: Any, sample_weight: Any = None
@@ -43,7 +48,7 @@ def score_by_task(
     Raises
     ------
     TaskError
-        If a task has no row left to be judged by.
+        If a task has no row left to be judged by; two, for regression.
     """
     n = _num_samples(X)
     names, codes = encode_tasks(groups, n)
@@ -51,14 +56,20 @@ def score_by_task(
     classes = None
     if estimator._is_classifier:
         classes = np.unique(y, return_inverse=True)[1]
+    fewest = 2 if classes is None else 1  # one row has no R2
     found = []
     for task, name in enumerate(names):
         rows = np.flatnonzero(codes == task)
         support, query = _split(estimator, rows, classes, task)
-        if len(query) == 0:
+        if len(query) < fewest:
             raise TaskError(
-                f"Task {name!r} has {len(rows)} rows, all of which are needed to adapt "
-                f"(n_shot={estimator.n_shot}). Leave it out, or set a smaller n_shot."
+                _TOO_FEW.format(
+                    name=name,
+                    n=len(rows),
+                    left=len(query),
+                    fewest=fewest,
+                    n_shot=estimator.n_shot,
+                )
             )
         model = estimator.adapt(_safe_indexing(X, support), y[support])
         weight = None if sample_weight is None else np.asarray(sample_weight)[query]

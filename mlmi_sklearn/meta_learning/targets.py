@@ -98,6 +98,8 @@ class EpisodeTargets:
     classes_: Array
     y_mean_: Any
     y_scale_: Any
+    episodes: str
+    _episodes: EpisodeKind
     _standardise = staticmethod(RegressorOutputs._standardise)
 
     @property
@@ -139,7 +141,8 @@ class EpisodeTargets:
             return encoded
         found = np.unique(y)
         known = found if classes is None else np.union1d(classes, found)
-        return self._encoded_classes(known, y, named)
+        kind = self._kind_of(named, len(known))
+        return self._encoded_classes(known, y, kind)
 
     def _encode_more(
         self,
@@ -152,26 +155,45 @@ class EpisodeTargets:
         if not self._is_classifier:
             attributes = {"y_mean_": self.y_mean_, "y_scale_": self.y_scale_}
             encoded = self._standardise(y, weight, attributes)
-            encoded.attributes["_episodes"] = self._kind_of(named, None)
+            encoded.attributes["_episodes"] = self._kept_kind(named, None)
             return encoded
         classes = np.union1d(self.classes_, np.unique(y))
-        encoded = self._encoded_classes(classes, y, named)
+        kind = self._kept_kind(named, len(classes))
         new = np.setdiff1d(classes, self.classes_)
-        if len(new) and not encoded.attributes["_episodes"].local:
+        if len(new) and not kind.local:
             raise ValueError(
                 f"y contains classes {new.tolist()}, but the model knows only classes "
                 f"{self.classes_.tolist()}. Use head='proto', 'zero' or 'shared', "
                 "which take any classes, or fit anew."
             )
+        encoded = self._encoded_classes(classes, y, kind)
+        limit = self._most_classes()
+        if kind.local and limit is not None:
+            encoded.n_outputs = min(encoded.n_outputs, limit)
         return encoded
 
-    def _encoded_classes(self, classes: Array, y: Array, named: bool) -> Encoded:
+    def _most_classes(self) -> int | None:
+        """Return how many classes a task can have, None for any number."""
+        return None
+
+    def _kept_kind(self, named: bool, n_classes: int | None) -> EpisodeKind:
+        """Return the kind of episodes of a model that is trained already."""
+        kept, now = self._episodes, self._kind_of(named, n_classes)
+        if self.episodes != "auto":
+            return now
+        if (now.mode == "groups") != (kept.mode == "groups"):
+            change = "with groups, but now no row names its task"
+            if named:
+                change = "without groups, but now rows name their tasks"
+            raise TaskError(f"Training began {change}. {ROUTING}")
+        return kept
+
+    def _encoded_classes(self, classes: Array, y: Array, kind: EpisodeKind) -> Encoded:
         if len(classes) < 2:
             raise ValueError(
                 f"y has one class only, {classes.tolist()}; a classifier needs at "
                 "least two."
             )
-        kind = self._kind_of(named, len(classes))
         codes = np.searchsorted(classes, y).astype(np.int64)
         n_outputs = self._n_way(len(classes)) if kind.local else len(classes)
         attributes = {"classes_": classes, "_episodes": kind}
@@ -180,7 +202,7 @@ class EpisodeTargets:
     def _kind_of(self, named: bool, n_classes: int | None) -> EpisodeKind:
         n_way = getattr(self, "n_way", 2)
         return resolve_kind(
-            self.episodes,  # type: ignore[attr-defined]
+            self.episodes,
             getattr(self, "head", "proto"),
             named=named,
             n_classes=n_classes,

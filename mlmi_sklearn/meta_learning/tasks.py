@@ -16,7 +16,15 @@ from ..base.inputs import as_host_array
 from ..components import did_you_mean
 from ..exceptions import TaskError
 
-__all__ = ["ROUTING", "TaskRows", "encode_tasks", "take_task_column"]
+__all__ = [
+    "ROUTING",
+    "TaskRows",
+    "as_table",
+    "encode_tasks",
+    "require_one_way",
+    "require_task_column",
+    "take_task_column",
+]
 
 Array = NDArray[Any]
 
@@ -59,6 +67,9 @@ def take_task_column(X: Any, task: Hashable | None) -> tuple[Any, Any | None]:
     """
     if task is None:
         return X, None
+    if isinstance(X, list | tuple):
+        rest, ids = take_task_column(as_table(X), task)
+        return np.asarray(rest.tolist()), ids
     names = _column_names(X)
     if isinstance(task, str):
         if names is None:
@@ -74,6 +85,25 @@ def take_task_column(X: Any, task: Hashable | None) -> tuple[Any, Any | None]:
     keep = [k for k in range(_n_columns(X)) if k != place]
     ids = np.asarray(_safe_indexing(X, place, axis=1)).ravel()
     return _safe_indexing(X, keep, axis=1), ids
+
+
+def as_table(X: Any) -> Any:
+    """Turn nested lists into an array that keeps ids and numbers as they are."""
+    if not isinstance(X, list | tuple):
+        return X
+    table = np.asarray(X)
+    return table if table.dtype.kind in "biuf" else np.asarray(X, dtype=object)
+
+
+def require_one_way(groups: Any, ids: Any, task: Hashable | None) -> None:
+    """Raise a TaskError if tasks are named beside X and in a column of it."""
+    if groups is None or ids is None:
+        return
+    raise TaskError(
+        f"Tasks are named twice, by groups and by the column task={task!r}. Pass one "
+        "of them. Where groups are there for a splitter alone, say so by "
+        "set_fit_request(groups=False) and set_score_request(groups=False)."
+    )
 
 
 def require_task_column(X: Any, task: Hashable | None, ids: Any) -> None:

@@ -114,10 +114,34 @@ class EpisodeSampler:
         self._counts = counts
         self._starts = np.cumsum(counts) - counts
         self._class_of_cell = cells % n_codes
-        per_task = np.bincount(cells // n_codes, minlength=self.n_tasks)
+        self._task_of_cell = cells // n_codes
+        per_task = np.bincount(self._task_of_cell, minlength=self.n_tasks)
         self._cells_per_task = per_task
         self._first_cell = np.cumsum(per_task) - per_task
         self.n_way = int(per_task.max(initial=1)) if n_way is None else n_way
+
+    def usable(self, min_way: int = 1) -> Array:
+        """Tell which tasks leave rows to be judged by.
+
+        Parameters
+        ----------
+        min_way : int, default=1
+            Classes that a task needs at least.
+
+        Returns
+        -------
+        ndarray of bool of shape (n_tasks,)
+            False for tasks with fewer classes, or with one row of each.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> EpisodeSampler(groups=np.array([0, 0, 1])).usable().tolist()
+        [True, False]
+        """
+        most = np.zeros(self.n_tasks, dtype=np.int64)
+        np.maximum.at(most, self._task_of_cell, self._counts)
+        return (most > 1) & (self._cells_per_task >= min_way)
 
     def draw(self, rng: np.random.Generator, tasks: Array) -> Episodes:
         """Draw one episode for each entry of `tasks`.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -12,7 +13,7 @@ from torch.nn import functional
 from .heads import TaskHead, class_means, score
 from .inner_loop import Criterion, InnerLoop, Support, task_losses
 from .methods import MetaMethod
-from .norms import TaskNorm, use_plain_norms, use_task_norms
+from .norms import TaskNorm, task_batch, use_plain_norms, use_task_norms
 from .rates import StepSizes
 from .stacked import StackedForward
 
@@ -185,13 +186,17 @@ class MetaModel(nn.Module):
         return PlainModel(self.scale, self.backbone, self.head)
 
     @torch.no_grad()
-    def set_statistics(self, x: Tensor) -> None:
-        """Give normalisations with fixed statistics those of a batch."""
+    def set_statistics(self, x: Tensor, policies: Sequence[str] = ("frozen",)) -> None:
+        """Give normalisations that follow some policies the statistics of a batch."""
         norms = [m for m in self.backbone.modules() if isinstance(m, TaskNorm)]
+        norms = [norm for norm in norms if norm.policy in policies]
+        if not norms:
+            return
         for norm in norms:
-            norm.measure = norm.policy == "frozen"
+            norm.measure = True
         try:
-            self.backbone(x)
+            with task_batch(norms, None, 0):
+                self.backbone(x)
         finally:
             for norm in norms:
                 norm.measure = False

@@ -116,7 +116,7 @@ class TaskNorm(nn.Module):
             return centred, (centred * centred).mean(axes, keepdim=True)
         weight = self.row_weight.reshape(-1, *[1] * (x.ndim - 1)).to(x.dtype)
         cells = x[0, 0].numel()
-        total = weight.sum() * cells
+        total = weight.sum().clamp_min(1) * cells  # a task may lack a query
         mean = (weight * x).sum(axes, keepdim=True) / total
         centred = x - mean
         return centred, (weight * centred * centred).sum(axes, keepdim=True) / total
@@ -235,7 +235,10 @@ def _plain(norm: TaskNorm) -> nn.Module:
         affine=bool(first),
         track_running_stats=norm.running_mean is not None,
     )
-    plain.load_state_dict({**first, **dict(norm.named_buffers())}, strict=False)
+    state = {**first, **dict(norm.named_buffers())}
+    like = next(iter(state.values()), None)
+    plain = plain if like is None else plain.to(like)
+    plain.load_state_dict(state, strict=False)
     return plain
 
 
