@@ -13,13 +13,13 @@ class Settings:
 
     Parameters
     ----------
-    maml_episodes, proto_episodes : int, default=1100 and 160
+    maml_episodes, proto_episodes : int, default=900 and 140
         Episodes that MAML and the prototypical network train on.
     source_epochs : int, default=4
         Epochs of ordinary training before fine-tuning.
     scratch_epochs : int, default=20
         Epochs of a net that begins anew with each task.
-    episodes : int, default=80
+    episodes : int, default=60
         New tasks of characters that all methods are judged by, at least 2.
     curves, curve_epochs : int, default=500 and 40
         Sinusoids to learn from, and how often MAML sees each.
@@ -39,11 +39,11 @@ class Settings:
         Visits of a new patient to learn from, in ascending order, 10 at most.
     """
 
-    maml_episodes: int = 1100
-    proto_episodes: int = 160
+    maml_episodes: int = 900
+    proto_episodes: int = 140
     source_epochs: int = 4
     scratch_epochs: int = 20
-    episodes: int = 80
+    episodes: int = 60
     curves: int = 500
     curve_epochs: int = 40
     pretraining_epochs: int = 20
