@@ -94,6 +94,9 @@ class InnerLoop:
         Gradients of a task are shortened to this norm; None for none.
     frozen : callable, optional
         Name of a parameter -> whether it stays as it is in spite of the method.
+    functional : bool, default=False
+        Take gradients by ``torch.func``, which a compiler can look into, though it is
+        slower without one.
     """
 
     forward: StackedForward
@@ -103,6 +106,7 @@ class InnerLoop:
     rates: Callable[[str, int], Any]
     max_norm: float | None = 10.0
     frozen: Callable[[str], bool] | None = None
+    functional: bool = False
     _per_step: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -162,9 +166,34 @@ class InnerLoop:
         """
         weights = self.start(support, n_outputs)
         for step in range(steps):
-            losses = self.losses(weights, support, step)
-            weights = self._stepped(weights, losses, step, None)
+            slopes = self._slopes(weights, support, step)
+            weights = self._stepped(weights, slopes, step, None)
         return weights
+
+    def _slopes(self, weights: Weights, support: Support, step: int) -> Weights:
+        """Return the gradients of the losses by what the steps change."""
+        if not self.functional:
+            losses = self.losses(weights, support, step)
+            return self._slopes_of(losses, weights, keep=self.method.second_order)
+
+        def total(leaves: Weights) -> Tensor:
+            return self.losses({**weights, **leaves}, support, step).sum()
+
+        leaves = {name: weights[name] for name in weights if self._changes(name)}
+        found = torch.func.grad(total)(leaves)
+        if self.method.second_order:
+            return found
+        return {name: gradient.detach() for name, gradient in found.items()}
+
+    def _slopes_of(self, losses: Tensor, weights: Weights, *, keep: bool) -> Weights:
+        names = [name for name in weights if self._changes(name)]
+        if not names:
+            return {}
+        leaves = [weights[name] for name in names]
+        found = torch.autograd.grad(
+            losses.sum(), leaves, create_graph=keep, allow_unused=True
+        )
+        return {n: g for n, g in zip(names, found, strict=True) if g is not None}
 
     def adapt_safely(
         self, support: Support, n_outputs: int, steps: int
@@ -188,7 +217,8 @@ class InnerLoop:
         first = losses = self.losses(weights, support, 0)
         factor = torch.ones_like(first.detach())
         for step in range(steps):
-            tried = self._stepped(weights, losses, step, factor)
+            slopes = self._slopes_of(losses, weights, keep=False)
+            tried = self._stepped(weights, slopes, step, factor)
             tried = {k: v.detach().requires_grad_() for k, v in tried.items()}
             after = self.losses(tried, support, step + 1)
             good = after.detach() <= first.detach()  # False for NaN as well
@@ -203,25 +233,15 @@ class InnerLoop:
         return {k: v.detach() for k, v in weights.items()}, losses.detach()
 
     def _stepped(
-        self, weights: Weights, losses: Tensor, step: int, factor: Tensor | None
+        self, weights: Weights, slopes: Weights, step: int, factor: Tensor | None
     ) -> Weights:
-        """Take one step with the gradient of the losses."""
-        names = [name for name in weights if self._changes(name)]
-        if not names:
-            return weights
-        leaves = [weights[name] for name in names]
-        keep = self.method.second_order and factor is None
-        found = torch.autograd.grad(
-            losses.sum(), leaves, create_graph=keep, allow_unused=True
-        )
-        pairs = [(n, g) for n, g in zip(names, found, strict=True) if g is not None]
-        scale = self._scale([g for _, g in pairs], factor)
+        """Take one step against the gradients."""
+        scale = self._scale(list(slopes.values()), factor)
         stepped = dict(weights)
-        for name, gradient in pairs:
-            rate = self.rates(name, step)
+        for name, gradient in slopes.items():
             if scale is not None:
                 gradient = gradient * _to_shape(scale, gradient)
-            stepped[name] = weights[name] - rate * gradient
+            stepped[name] = weights[name] - self.rates(name, step) * gradient
         return stepped
 
     def _changes(self, name: str) -> bool:
@@ -236,7 +256,7 @@ class InnerLoop:
         squares = [g.square().flatten(1).sum(1) for g in gradients]
         norms = torch.stack(squares).sum(0).detach().sqrt()
         # On an accelerator, asking would take longer than multiplying.
-        on_host = norms.device.type == "cpu"
+        on_host = norms.device.type == "cpu" and not torch.compiler.is_compiling()
         if factor is None and on_host and bool((norms <= self.max_norm).all()):
             return None
         shorter = (self.max_norm / norms).clamp(max=1.0)

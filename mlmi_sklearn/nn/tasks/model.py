@@ -150,16 +150,31 @@ class MetaModel(nn.Module):
 
     def __getstate__(self) -> dict[str, Any]:
         # A copy has a backbone of its own, and chooses its engine anew.
-        return {k: v for k, v in self.__dict__.items() if k != "_forward"}
+        own = ("_forward", "_compiled")
+        return {k: v for k, v in self.__dict__.items() if k not in own}
 
     def episode(self, episode: Episode, criterion: Criterion) -> TaskPass:
         """Adapt to the support of each task and return what the query says."""
-        loop = self.inner_loop(criterion)
         if self.method.outer == "interpolate":
-            return self._interpolate(loop, episode)
-        weights = loop.adapt(episode.support, episode.n_outputs, self.steps)
-        losses, raw = loop.scored(weights, episode.query, self.steps)
+            return self._interpolate(self.inner_loop(criterion), episode)
+        compiled = self.__dict__.get("_compiled")
+        if compiled is not None and self._stacked().engine == "stack":
+            losses, raw = compiled(episode, criterion, functional=True)
+        else:
+            losses, raw = self._run(episode, criterion)
         return TaskPass(losses, losses, raw)
+
+    def _run(
+        self, episode: Episode, criterion: Criterion, functional: bool = False
+    ) -> tuple[Tensor, Tensor]:
+        """Return losses and scores of the query after the steps."""
+        loop = self.inner_loop(criterion, functional=functional)
+        weights = loop.adapt(episode.support, episode.n_outputs, self.steps)
+        return loop.scored(weights, episode.query, self.steps)
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Compile whole episodes, where the backbone is a chain of plain layers."""
+        self.__dict__["_compiled"] = torch.compile(self._run, *args, **kwargs)
 
     def _interpolate(self, loop: InnerLoop, episode: Episode) -> TaskPass:
         """Return an objective whose gradient points away from adapted weights."""
