@@ -17,6 +17,7 @@ from ..base.plan import Plan
 from ..base.targets import Encoded
 from ..nn.tasks import NORM_POLICIES, TASK_HEADS, MetaModel
 from ..training.net import LeanNet
+from ..training.seeding import borrowed_generator
 from .adapted import AdaptedClassifier, AdaptedRegressor
 from .base import EpisodicEstimator
 from .constraints import COUNT, EPISODE_CONSTRAINTS, POSITIVE, STEPS
@@ -126,7 +127,7 @@ class MAMLEstimator(EpisodicEstimator):
         method: Any = "maml",
         backbone: Any = "auto",
         *,
-        inner_lr: Any = 0.1,
+        inner_lr: Any = "learn",
         inner_lr_start: float = 0.1,
         inner_steps: int = 3,
         inner_steps_eval: int | None = None,
@@ -266,7 +267,8 @@ class MAMLEstimator(EpisodicEstimator):
         # For predictions that must not look at the rows beside them.
         x = module.scale(as_tensor(spread(inputs.values), plan.dtype).to(plan.device))
         module.set_statistics(x, ("transductive", "per-step"))
-        plain = module.plain()
+        with borrowed_generator(plan.noise_seed, plan.device):
+            plain = module.plain()  # new layers, that draw before they are filled
         if encoded.attributes["_episodes"].local and hasattr(plain, "head"):
             del plain.head  # its scores mean other classes in every episode
         found = encoded.attributes

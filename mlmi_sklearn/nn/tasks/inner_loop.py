@@ -115,17 +115,22 @@ class InnerLoop:
     def start(self, support: Support, n_outputs: int) -> Weights:
         """Return the stacked weights before the first step."""
         n_tasks = len(support.x)
-        body = self.forward.module
-        weights = {
-            f"backbone.{name}": value.expand(n_tasks, *value.shape)
-            for name, value in body.named_parameters()
-        }
         means = None
         if self.head.kind == "proto":
-            z = self.embed(weights, support, 0)
+            # Of stacked weights of their own: to the steps, the head is no function
+            # of the backbone, though it is one to the outer loop.
+            z = self.embed(self._stacked(n_tasks), support, 0)
             means = class_means(z, support.y, support.rows, n_outputs)
         head = self.head.start(n_tasks, n_outputs, means)
-        return weights | {f"head.{name}": value for name, value in head.items()}
+        named = {f"head.{name}": value for name, value in head.items()}
+        return self._stacked(n_tasks) | named
+
+    def _stacked(self, n_tasks: int) -> Weights:
+        """Return the weights of the backbone, once for each task."""
+        return {
+            f"backbone.{name}": value.expand(n_tasks, *value.shape)
+            for name, value in self.forward.module.named_parameters()
+        }
 
     def embed(self, weights: Weights, tasks: Support, step: int) -> Tensor:
         """Return features (T, N, D)."""
@@ -241,7 +246,8 @@ class InnerLoop:
         for name, gradient in slopes.items():
             if scale is not None:
                 gradient = gradient * _to_shape(scale, gradient)
-            stepped[name] = weights[name] - self.rates(name, step) * gradient
+            rate = _of_rows(self.rates(name, step), gradient)
+            stepped[name] = weights[name] - rate * gradient
         return stepped
 
     def _changes(self, name: str) -> bool:
@@ -272,6 +278,14 @@ def _per_step_names(module: nn.Module) -> frozenset[str]:
         if isinstance(part, TaskNorm) and part.policy == "per-step"
         for own, _ in part.named_parameters(recurse=False)
     )
+
+
+def _of_rows(rate: Any, gradient: Tensor) -> Any:
+    """Leave out the step sizes of scores that a task does not have."""
+    shape = gradient.shape[1:]
+    if not isinstance(rate, Tensor) or rate.ndim != len(shape) or rate.ndim == 0:
+        return rate
+    return rate[: shape[0]]
 
 
 def _to_shape(per_task: Tensor, like: Tensor) -> Tensor:

@@ -193,6 +193,44 @@ def test_every_registered_backbone_has_exact_second_derivatives(part):
     same(found["auto"], found["loop"])
 
 
+@pytest.mark.parametrize("functional", [False, True])
+def test_steps_do_not_see_where_a_head_of_prototypes_comes_from(functional):
+    """The inner gradient is that of independent weights; the outer one goes on."""
+    for method in (MAML(), FOMAML()):
+        model = model_of(lambda: MLP((5,)), 3, method, head="proto", max_norm=None)
+        support = rows((5,), classes=3)
+        loop = model.inner_loop(CrossEntropy(), functional=functional)
+        start = {
+            name: value.detach().requires_grad_()
+            for name, value in loop.start(support, 3).items()
+        }
+        losses = loop.losses(start, support, 0)
+        slopes = torch.autograd.grad(losses.sum(), list(start.values()))
+        moved = loop.adapt(support, 3, 1)
+        for (name, value), slope in zip(start.items(), slopes, strict=True):
+            gap = (moved[name] - (value - 0.1 * slope)).abs().max()
+            assert float(gap.detach()) < 1e-12, name
+        safe, _ = loop.adapt_safely(support, 3, 1)
+        for name, value in moved.items():
+            assert torch.allclose(safe[name], value, atol=1e-12), name
+        query = rows((5,), classes=3, seed=2)
+        found = gradients(model, Episode(support, query, 3), CrossEntropy())
+        assert all(bool(g.abs().any()) for g in found.values())
+
+
+@pytest.mark.parametrize("head", ["learned", "shared"])
+@pytest.mark.parametrize("n_way", [2, 3])
+def test_step_sizes_of_every_weight_fit_tasks_of_fewer_ways(head, n_way):
+    model = model_of(lambda: MLP((5,)), 3, MetaSGD(), head=head, steps=2)
+    data = rows((5,), classes=n_way), rows((5,), classes=n_way, seed=2)
+    found = gradients(model, Episode(*data, n_way), CrossEntropy())
+    sizes = {k: v for k, v in found.items() if k.startswith("step_sizes")}
+    assert len(sizes) == len(list(model.step_sizes.parameters()))
+    if head == "learned":
+        used = sizes["step_sizes.sizes.head|bias"] != 0
+        assert used.tolist() == [True] * n_way + [False] * (3 - n_way)
+
+
 class Recurrent(nn.Module):
     def __init__(self):
         super().__init__()
