@@ -25,6 +25,7 @@ import time
 import numpy as np
 from _da import print_table, quiet, write
 from sklearn.base import clone
+from skorch.callbacks import Callback
 
 from mlmi_sklearn import (
     FineTuneClassifier,
@@ -78,12 +79,19 @@ METHODS = {
 }
 
 
+class Clock(Callback):
+    """CPU seconds at the end of each epoch."""
+
+    def on_epoch_end(self, net, **kwargs):
+        """Record them."""
+        net.history.record("cpu", time.process_time())
+
+
 def within(model, budget, X, y, seed):
     """Fit for as many epochs as the budget allows; return the model and seconds."""
-    probe = clone(model).set_params(random_state=seed, max_epochs=2)
-    probe.fit(X, y)
-    dur = float(np.min(probe.history_["dur"]))
-    epochs = max(2, round(budget / max(dur, 1e-3)))
+    probe = clone(model).set_params(random_state=seed, max_epochs=3)
+    probe.set_params(callbacks=[Clock()]).fit(X, y)
+    epochs = max(2, int(0.95 * budget / np.diff(probe.history_["cpu"]).mean()))
     model = clone(model).set_params(random_state=seed, max_epochs=epochs)
     start = time.process_time()
     model.fit(X, y)

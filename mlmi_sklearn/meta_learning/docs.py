@@ -52,9 +52,10 @@ _TEXTS = {
         Largest norm of the gradient of the outer loop, divided by the tasks; None for
         exact steps.""",
     "inner_parameters": """
-    inner_lr : float, "learn" or "learn-per-step", default=0.1
-        Step size :math:`\\alpha` within a task, or learned: one a parameter tensor, or
-        one a parameter tensor and step.
+    inner_lr : float, "learn" or "learn-per-step", default="learn"
+        Step size :math:`\\alpha` within a task. Learned, there is one for each
+        parameter tensor, or one for each and step; a number is algorithm 1 to the
+        letter.
     inner_lr_start : float, default=0.1
         Where learned step sizes begin.
     inner_steps : int, default=3

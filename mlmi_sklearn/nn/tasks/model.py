@@ -124,6 +124,8 @@ class MetaModel(nn.Module):
         self.method, self.steps, self.n_outputs = method, steps, n_outputs
         self.max_norm, self.engine = max_norm, engine
         kind = "elementwise" if method.rates == "elementwise" else rates
+        # The way to adapted weights says nothing about the steps that led there.
+        kind = "given" if method.outer == "interpolate" else kind
         named = [(n, p) for n, p in self.named_parameters() if method.changes(n)]
         self.step_sizes = StepSizes(named, rate, kind, steps)
 
