@@ -111,11 +111,12 @@ def _is_single(head: nn.Module) -> bool:
 
 def _difference(head: nn.Linear) -> nn.Linear:
     """Return the one score whose sigmoid is the softmax of two."""
-    single = nn.Linear(head.in_features, 1, bias=head.bias is not None)
+    single = copy.deepcopy(head)  # a new one would draw random numbers
+    single.out_features = 1
     with torch.no_grad():
-        single.weight.copy_(head.weight[1:] - head.weight[:1])
+        single.weight = nn.Parameter(head.weight[1:] - head.weight[:1])
         if head.bias is not None:
-            single.bias.copy_(head.bias[1:] - head.bias[:1])
+            single.bias = nn.Parameter(head.bias[1:] - head.bias[:1])
     return single
 
 

@@ -3,13 +3,18 @@
 scikit-learn's checks of the same estimators are in test_sklearn_checks.py.
 """
 
-from mlmi_sklearn import InstanceWise, NetClassifier, all_estimators
+from mlmi_sklearn import (
+    InstanceWise,
+    MAMLEstimator,
+    NetClassifier,
+    all_estimators,
+)
 from mlmi_sklearn.testing import parametrize_with_mlmi_checks
 
 # The kit shortens the training of members that it can see, which None hides.
 SMALL = {"DeepEnsembleClassifier": {"estimator": NetClassifier()}}
 ESTIMATORS = [cls(**SMALL.get(name, {})) for name, cls in all_estimators()]
-ESTIMATORS += [InstanceWise()]
+ESTIMATORS += [InstanceWise(), MAMLEstimator("regression")]
 
 
 @parametrize_with_mlmi_checks(ESTIMATORS, sklearn_checks=False)

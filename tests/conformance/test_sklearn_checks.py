@@ -14,9 +14,10 @@ from sklearn.base import is_classifier
 from sklearn.utils import estimator_checks as checks
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from mlmi_sklearn import InstanceWise, all_estimators
+from mlmi_sklearn import InstanceWise, MAMLEstimator, all_estimators
 
-ESTIMATORS = [cls() for _, cls in all_estimators()] + [InstanceWise()]
+ESTIMATORS = [cls() for _, cls in all_estimators()]
+ESTIMATORS += [InstanceWise(), MAMLEstimator("regression")]
 EXTRA = [
     "check_dataframe_column_names_consistency",
     "check_param_validation",

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_allclose
 
 from mlmi_sklearn import MAMLClassifier, MAMLRegressor, MLPBackbone, ProtoNetClassifier
 from mlmi_sklearn.model_selection.episodes import EpisodeSampler
@@ -44,8 +44,12 @@ def prior(kind, **params):
         model = ProtoNetClassifier(n_way=3, episodes_per_epoch=8, **QUICK)
         return model.set_params(**params).fit(*blobs(8, 10, 0))
     if kind == "regressor":
-        return MAMLRegressor(**QUICK).set_params(**params).fit(*lines(8, 8, 0))
-    model = MAMLClassifier(n_way=5, episodes_per_epoch=8, finetune_steps=1, **QUICK)
+        return (
+            MAMLRegressor(inner_lr=0.1, **QUICK)
+            .set_params(**params)
+            .fit(*lines(8, 8, 0))
+        )
+    model = MAMLClassifier(n_way=5, inner_lr=0.1, episodes_per_epoch=8, **QUICK)
     return model.set_params(**params).fit(*blobs(8, 10, 0))
 
 
@@ -129,9 +133,12 @@ def test_prototypes_follow_the_names_of_classes(distance, order, seed):
     meta = prior("protonet", distance=distance)
     plain = meta.adapt(X, y)
     named = meta.adapt(X, np.array(order)[y])
-    assert_array_equal(named.predict(X), np.array(order)[plain.predict(X)])
-    proba = named.predict_proba(X)[:, order]
-    assert_allclose(proba, plain.predict_proba(X), atol=1e-12)
+    proba = plain.predict_proba(X)
+    assert_allclose(named.predict_proba(X)[:, order], proba, atol=1e-12)
+    best = np.sort(proba, axis=1)
+    clear = best[:, -1] - best[:, -2] > 1e-9  # features may be all zero, say
+    same = named.predict(X) == np.array(order)[plain.predict(X)]
+    assert same[clear].all()
 
 
 @given(order=st.permutations(range(4)), seed=seeds)

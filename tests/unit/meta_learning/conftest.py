@@ -50,7 +50,11 @@ def lines():
 def maml():
     def make(**params):
         model = MAMLClassifier(
-            backbone=MLPBackbone(hidden=(8,)), n_way=3, finetune_steps=3, **QUICK
+            backbone=MLPBackbone(hidden=(8,)),
+            n_way=3,
+            inner_lr=0.1,
+            finetune_steps=3,
+            **QUICK,
         )
         return model.set_params(**params)
 
@@ -61,7 +65,7 @@ def maml():
 def regressor():
     def make(**params):
         model = MAMLRegressor(
-            backbone=MLPBackbone(hidden=(8,)), finetune_steps=3, **QUICK
+            backbone=MLPBackbone(hidden=(8,)), inner_lr=0.1, finetune_steps=3, **QUICK
         )
         return model.set_params(**params)
 

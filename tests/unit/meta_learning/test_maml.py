@@ -90,7 +90,9 @@ def test_every_choice_of_a_regressor(regressor, tasks, method, rate):
     assert np.isfinite(model.adapt(X[:5], y[:5]).predict(X)).all()
     assert np.isfinite(model.score(X, y, groups=groups))
     learned = [k for k in weights(model) if k.startswith("step_sizes")]
-    assert bool(learned) == (rate != 0.1 or method == "meta-sgd")
+    # What moves towards adapted weights has no gradient of step sizes.
+    asked = rate != 0.1 and method != "reptile"
+    assert bool(learned) == (asked or method == "meta-sgd")
 
 
 @pytest.mark.parametrize("kind", ["classification", "regression"])
@@ -223,9 +225,10 @@ def test_bad_parameters(maml, data, params, message):
 # -- chance --------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("n_classes", [2, 3, 8])
 @pytest.mark.parametrize("params", [{}, {"backbone__dropout": 0.5}], ids=str)
-def test_the_seed_is_all_that_counts(maml, data, params):
-    X, y = data
+def test_the_seed_is_all_that_counts(maml, data, params, n_classes):
+    X, y = (a[data[1] < n_classes] for a in data)
     torch.manual_seed(1)
     np.random.seed(1)  # the global generator is the point
     states = torch.get_rng_state(), np.random.get_state()[1].copy()
