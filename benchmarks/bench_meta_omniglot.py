@@ -68,10 +68,22 @@ METHODS = {
     "protonet": (protonet(), 30, 0.93),
     "protonet, longer": (protonet(), 120, 0.955),
     "maml": (maml(), 90, 0.90),
-    "maml, learned step sizes": (maml(inner_lr="learn", inner_lr_start=0.4), 90, 0.90),
-    "maml, proto head": (maml(head="proto", inner_lr=0.1, n_way=10), 90, 0.90),
-    "anil": (
-        maml(method="anil", head="zero", inner_steps=5, inner_steps_eval=5),
+    "maml, proto head, 20 ways": (
+        maml(head="proto", inner_lr=0.1, n_way=20, n_query=3, meta_batch_size=2),
+        90,
+        0.90,
+    ),
+    "anil, zero head, 20 ways": (
+        maml(
+            method="anil",
+            head="zero",
+            inner_lr=0.1,
+            inner_steps=5,
+            inner_steps_eval=5,
+            n_way=20,
+            n_query=3,
+            meta_batch_size=2,
+        ),
         90,
         0.90,
     ),
