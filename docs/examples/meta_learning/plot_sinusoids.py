@@ -126,6 +126,7 @@ figure.legend(handles, labels, loc="outside lower center", ncols=5, frameon=Fals
 plt.show()
 
 # %%
-# The article trains a hundred times longer. And the picture is not an argument against
-# simpler methods: a Gaussian process that knows no other curve draws smooth ones
-# through ten clean points very well. Other tasks count where points are few or noisy.
+# The article trains for 70,000 steps, and is better for it. And the picture is not an
+# argument against simpler methods: a Gaussian process that knows no other curve draws
+# smooth ones through ten clean points very well. Other tasks count where points are few
+# or noisy.

@@ -41,7 +41,7 @@ _TRAINING = Metric(SECONDS, "s to train", decimals=1, spread=False)
 _TASK = Metric("seconds_per_task", "s per task", decimals=2, spread=False)
 
 _QUESTION = """\
-Five people show how they write each of five characters that no method has seen: 25 \
+Five characters that no method has seen are shown as five people write them: 25 \
 drawings of 14 x 14 pixels. Which of the five are the next 75? Meta-learning and \
 fine-tuning have practised on {known} other characters; the last two methods know \
 nothing but the 25 drawings."""

@@ -111,5 +111,9 @@ def _draw(curve: Curve, reach: float, theme: Theme) -> Figure:
     axes.set_ylim(-reach, reach)
     axes.set(title=curve.method, xlabel="x")
     axes.grid(axis="y", lw=0.6)
-    figure.legend(loc="outside lower left", ncols=3, frameon=False, fontsize=7.5)
+    # Two lines of text under each picture, so that all have the same height.
+    n_columns = -(-(n + 2) // 2)
+    figure.legend(
+        loc="outside lower left", ncols=n_columns, frameon=False, fontsize=7.5
+    )
     return figure

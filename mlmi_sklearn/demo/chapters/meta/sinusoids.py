@@ -92,6 +92,7 @@ def _train(settings: Settings) -> Mapping[str, Any]:
     with progress("Sinusoids, training", 2) as step:
         maml = two_layers(
             MAMLRegressor(
+                n_shot=5,
                 n_query=10,
                 finetune_steps=0,
                 max_epochs=settings.curve_epochs,
@@ -231,8 +232,8 @@ def _protocol(settings: Settings) -> tuple[str, ...]:
         f"(random_state 1), each at {_HALF} points that are not among the {counts} "
         "to learn from. The ranges of height and phase are those of Finn et al.",
         f"MAML: {settings.curve_epochs} passes over the curves, 5 points to learn from "
-        "and 10 to be judged by, all else are the defaults. The article trains a "
-        "hundred times longer, and is better for it. Pre-training: "
+        "and 10 to be judged by, all else are the defaults. The article trains "
+        "for 70,000 steps, and is better for it. Pre-training: "
         f"{settings.pretraining_epochs} epochs on all points together, then the given "
         "number of steps on the points of the new curve. Both are nets of two layers "
         "of 40 units, random_state 0.",
