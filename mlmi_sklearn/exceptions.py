@@ -15,6 +15,7 @@ __all__ = [
     "PluginError",
     "PluginWarning",
     "TaskError",
+    "TaskWarning",
     "TrainingDivergedError",
 ]
 
@@ -67,6 +68,10 @@ class TaskError(ValueError):
 
 class DomainWarning(UserWarning):
     """Issued when domain adaptation is in doubt."""
+
+
+class TaskWarning(UserWarning):
+    """Issued when meta-learning has no tasks to learn from."""
 
 
 class PluginWarning(UserWarning):

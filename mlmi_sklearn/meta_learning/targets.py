@@ -13,12 +13,19 @@ from sklearn.utils.validation import column_or_1d
 from ..base.inputs import read_targets
 from ..base.regression import RegressorOutputs
 from ..base.targets import Encoded, require_task
-from ..exceptions import TaskError
+from ..base.warn import warn_user
+from ..exceptions import TaskError, TaskWarning
 from .tasks import ROUTING
 
 __all__ = ["EpisodeKind", "EpisodeTargets", "resolve_kind"]
 
 Array = NDArray[Any]
+
+
+_NO_TASKS = (
+    "has no tasks to learn from: no row names one, and there are no more classes than "
+    "one task has. Episodes are drawn from all rows, which teaches little."
+)
 
 
 @dataclass(frozen=True)
@@ -138,11 +145,14 @@ class EpisodeTargets:
             encode = RegressorOutputs._encode
             encoded = encode(self, y, weight)  # type: ignore[arg-type]
             encoded.attributes["_episodes"] = self._kind_of(named, None)
-            return encoded
-        found = np.unique(y)
-        known = found if classes is None else np.union1d(classes, found)
-        kind = self._kind_of(named, len(known))
-        return self._encoded_classes(known, y, kind)
+        else:
+            found = np.unique(y)
+            known = found if classes is None else np.union1d(classes, found)
+            kind = self._kind_of(named, len(known))
+            encoded = self._encoded_classes(known, y, kind)
+        if encoded.attributes["_episodes"] == EpisodeKind("pool", local=False):
+            warn_user(f"{type(self).__name__} {_NO_TASKS} {ROUTING}", TaskWarning)
+        return encoded
 
     def _encode_more(
         self,

@@ -9,7 +9,8 @@ import torch
 from numpy.testing import assert_array_equal
 from scipy import sparse
 
-from mlmi_sklearn.exceptions import TaskError
+from mlmi_sklearn import MAMLClassifier, MAMLRegressor, ProtoNetClassifier
+from mlmi_sklearn.exceptions import TaskError, TaskWarning
 from mlmi_sklearn.meta_learning.tasks import (
     TaskRows,
     encode_tasks,
@@ -150,3 +151,22 @@ def test_rows_of_tasks_are_taken_together():
     assert (len(rows), rows.shape, rows.dtype) == (1, (1, 3), np.float64)
     assert rows.codes.tolist() == [1]
     assert TaskRows(VALUES, None)[:1].codes is None
+
+
+def test_no_tasks_is_said():
+    X, y = np.random.default_rng(0).normal(size=(40, 2)), np.arange(40) % 2
+    quick = {"max_epochs": 1, "episodes_per_epoch": 2, "finetune_steps": 0}
+    with pytest.warns(TaskWarning, match="MAMLClassifier has no tasks.*groups="):
+        MAMLClassifier(**quick).fit(X, y)
+    with pytest.warns(TaskWarning, match="MAMLRegressor has no tasks"):
+        MAMLRegressor(**quick).fit(X, X[:, 0])
+
+
+def test_tasks_of_whatever_kind_are_no_reason_to_warn(recwarn):
+    X, y = np.random.default_rng(0).normal(size=(40, 2)), np.arange(40) % 2
+    quick = {"max_epochs": 1, "episodes_per_epoch": 2, "finetune_steps": 0}
+    MAMLClassifier(**quick).fit(X, y, groups=np.arange(40) // 10)
+    MAMLClassifier(n_way=3, **quick).fit(X, np.arange(40) % 4)
+    MAMLClassifier(head="proto", **quick).fit(X, y)
+    ProtoNetClassifier(max_epochs=1, episodes_per_epoch=2).fit(X, y)
+    assert not [w for w in recwarn if issubclass(w.category, TaskWarning)]
