@@ -8,12 +8,12 @@ error on 100 other points of 600 new tasks, in the units of y, with a 95 % inter
 
 MAMLRegressor brings x and y to mean 0 and deviation 1 (by the first block of tasks;
 2.9 and 2.0 before), so its step size is not that of the paper, .01 on raw data. The
-fixed one is chosen among .01, .02, .03, .05 and .1 by 5,000 steps of training and the
-error of 200 tasks that are not the test tasks, after the one inner step of training.
-Learned ones (``inner_lr="learn"``) begin at .1, the default.
-The inner steps and the outer one are clipped at a norm of 10, as the estimator comes,
-and ``adapt`` takes back steps that raise the loss on the support above that at the
-start, which the paper did not.
+fixed one is chosen among .01, .02, .03, .05 and .1, for MAML and its first-order kind
+apart, by 5,000 steps of training and the error of 200 tasks that are not the test
+tasks, after the one inner step of training. Learned ones (``inner_lr="learn"``) begin
+at .1, the default. The inner steps and the outer one are clipped at a norm of 10, as
+the estimator comes, and ``adapt`` takes back steps that raise the loss on the support,
+neither of which the paper did.
 
 Rivals: first-order MAML, and the same net trained on all points of as many tasks as one
 data set, then fine-tuned by plain gradient steps, whose size is the best of a few for
@@ -150,15 +150,15 @@ def train(model, iterations):
     return seconds
 
 
-def choose_rate(held_out, iterations):
+def choose_rate(held_out, iterations, method):
     """Return the step size with the least error after the one step of training."""
     found = {}
     for rate in RATES:
-        model = maml(inner_lr=rate)
+        model = maml(inner_lr=rate, method=method)
         train(model, min(SEARCH_STEPS, iterations))
         predicted = adapt_all(model, *held_out.support(POINTS), held_out.queries, 1)
         found[rate] = float(held_out.errors(predicted).mean())
-    print("step sizes, error of held-out tasks:", found, flush=True)
+    print(f"{method}, step size -> error of held-out tasks:", found, flush=True)
     return min(found, key=found.get)
 
 
@@ -283,15 +283,16 @@ def judge(rows, iterations):
 
 def contenders(iterations, held_out, names, rate):
     """Yield name, fitted model, predictor and CPU seconds of the fit."""
-    rate = choose_rate(held_out, iterations) if rate is None else rate
     settings = {
-        "fixed": ("MAML, fixed step", {"inner_lr": rate}),
-        "learned": ("MAML, learned steps", {"inner_lr": "learn"}),
-        "first-order": ("first-order MAML", {"inner_lr": rate, "method": "fomaml"}),
+        "fixed": ("MAML, fixed step", "maml", rate),
+        "learned": ("MAML, learned steps", "maml", "learn"),
+        "first-order": ("first-order MAML", "fomaml", rate),
     }
-    for key, (name, params) in settings.items():
+    for key, (name, method, inner_lr) in settings.items():
         if key in names:
-            model = maml(**params)
+            if inner_lr is None:
+                inner_lr = choose_rate(held_out, iterations, method)
+            model = maml(method=method, inner_lr=inner_lr)
             seconds = train(model, iterations)
             yield name, model, maml_predictor(model), seconds
     if "rival" in names:
@@ -317,7 +318,7 @@ def main():
     parser.add_argument("--iterations", type=int, default=5000)
     parser.add_argument("--tasks", type=int, default=600)
     parser.add_argument("--methods", nargs="+", default=METHODS, choices=METHODS)
-    parser.add_argument("--rate", type=float, help="fixed step size, without a search")
+    parser.add_argument("--rate", type=float, help="fixed step size; else a search")
     parser.add_argument("--dry", action="store_true", help="write no result")
     options = parser.parse_args()
     quiet()
