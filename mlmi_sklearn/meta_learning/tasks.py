@@ -113,7 +113,7 @@ def require_task_column(X: Any, task: Hashable | None, ids: Any) -> None:
     names = _column_names(X) or []
     raise TaskError(
         f"task={task!r} is not a column of X.{did_you_mean(str(task), names)} Columns "
-        f"are {names[:10]}."
+        f"are {names[:20]}."
     )
 
 
