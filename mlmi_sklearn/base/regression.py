@@ -15,7 +15,7 @@ from .inputs import read_targets
 from .parts import resolve_part
 from .targets import Array, Encoded, require_task
 
-__all__ = ["RegressorOutputs"]
+__all__ = ["RegressorOutputs", "unit_of"]
 
 
 def _has_quantiles(estimator: Any) -> bool:
@@ -27,6 +27,33 @@ def _has_quantiles(estimator: Any) -> bool:
             f"predict_quantiles needs loss='quantile', not loss={estimator.loss!r}."
         )
     return True
+
+
+def unit_of(y: Array, weight: Array | None) -> dict[str, Any]:
+    """Return the unit in which targets are trained on.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        Targets.
+    weight : ndarray of shape (n_samples,) or None
+        Weights of their rows.
+
+    Returns
+    -------
+    dict
+        ``y_mean_`` and ``y_scale_``, the weighted mean and standard deviation.
+
+    Examples
+    --------
+    >>> {k: float(v) for k, v in unit_of(np.array([1.0, 3.0]), None).items()}
+    {'y_mean_': 2.0, 'y_scale_': 1.0}
+    """
+    mean = np.average(y, axis=0, weights=weight)
+    sd = np.sqrt(np.average((y - mean) ** 2, axis=0, weights=weight))
+    # A constant target has a deviation of rounding errors only.
+    negligible = sd <= 10 * np.finfo(np.float64).eps * np.abs(mean)
+    return {"y_mean_": mean, "y_scale_": np.where(negligible, 1.0, sd)}
 
 
 class RegressorOutputs(RegressorMixin):
@@ -47,13 +74,7 @@ class RegressorOutputs(RegressorMixin):
         return read_targets(self, y, numeric=True).astype(np.float64, copy=False)
 
     def _encode(self, y: Array, weight: Array | None) -> Encoded:
-        mean = np.average(y, axis=0, weights=weight)
-        sd = np.sqrt(np.average((y - mean) ** 2, axis=0, weights=weight))
-        # A constant target has a deviation of rounding errors only.
-        negligible = sd <= 10 * np.finfo(np.float64).eps * np.abs(mean)
-        scale = np.where(negligible, 1.0, sd)
-        attributes = {"y_mean_": mean, "y_scale_": scale}
-        return self._standardise(y, weight, attributes)
+        return self._standardise(y, weight, unit_of(y, weight))
 
     def _encode_again(self, y: Array, weight: Array | None) -> Encoded:
         attributes = {"y_mean_": self.y_mean_, "y_scale_": self.y_scale_}

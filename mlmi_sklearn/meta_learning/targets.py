@@ -11,7 +11,8 @@ from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import column_or_1d
 
 from ..base.inputs import read_targets
-from ..base.regression import RegressorOutputs
+from ..base.regression import RegressorOutputs, unit_of
+from ..base.stages import Stages
 from ..base.targets import Encoded, require_task
 from ..base.warn import warn_user
 from ..exceptions import TaskError, TaskWarning
@@ -98,10 +99,12 @@ def resolve_kind(
     return EpisodeKind("pool", own)
 
 
-class EpisodeTargets:
+class EpisodeTargets(Stages):
     """Mixin: classes or numbers, as ``kind`` says."""
 
     kind: str
+    loss: Any
+    n_way: int
     classes_: Array
     y_mean_: Any
     y_scale_: Any
@@ -115,7 +118,8 @@ class EpisodeTargets:
 
     def _read_targets(self, y: Any) -> Array:
         if not self._is_classifier:
-            return RegressorOutputs._read_targets(self, y)  # type: ignore[arg-type]
+            y = read_targets(self, y, numeric=True)
+            return y.astype(np.float64, copy=False)
         y = read_targets(self, y, numeric=False)
         check_classification_targets(y)
         return column_or_1d(y, warn=True)
@@ -142,8 +146,7 @@ class EpisodeTargets:
     ) -> Encoded:
         """Encode targets and decide what an episode is."""
         if not self._is_classifier:
-            encode = RegressorOutputs._encode
-            encoded = encode(self, y, weight)  # type: ignore[arg-type]
+            encoded = self._standardise(y, weight, unit_of(y, weight))
             encoded.attributes["_episodes"] = self._kind_of(named, None)
         else:
             found = np.unique(y)
@@ -221,15 +224,15 @@ class EpisodeTargets:
 
     def _n_way(self, n_classes: int) -> int:
         """Return the number of classes in an episode."""
-        return min(int(self.n_way), n_classes)  # type: ignore[attr-defined]
+        return min(int(self.n_way), n_classes)
 
     def _link_of(self, criterion: Any, encoded: Encoded) -> str:
-        require_task(self._choice("loss"), self.kind)  # type: ignore[attr-defined]
+        require_task(self._choice("loss"), self.kind)
         link = getattr(criterion, "link", None)
         allowed = ("softmax", "sigmoid") if self._is_classifier else ("identity",)
         if link not in (*allowed, "identity"):
             raise ValueError(
-                f"loss={self.loss!r} has "  # type: ignore[attr-defined]
+                f"loss={self.loss!r} has "
                 f"link={link!r}; a loss for {self.kind} has one of {allowed}."
             )
         return str(link)

@@ -44,6 +44,7 @@ class TaskHead(nn.Module):
 
     weight: Tensor | None
     bias: Tensor | None
+    like: Tensor
 
     def __init__(self, in_features: int, n_outputs: int, kind: str = "learned") -> None:
         super().__init__()
@@ -84,11 +85,10 @@ class TaskHead(nn.Module):
             assert means is not None
             return {"weight": 2 * means, "bias": -means.square().sum(-1)}
         if self.weight is None or self.bias is None:
-            like: Tensor = self.like  # type: ignore[assignment]
             shape = (n_tasks, n_outputs, self.in_features)
             return {
-                "weight": like.new_zeros(shape).requires_grad_(),
-                "bias": like.new_zeros(shape[:2]).requires_grad_(),
+                "weight": self.like.new_zeros(shape).requires_grad_(),
+                "bias": self.like.new_zeros(shape[:2]).requires_grad_(),
             }
         rows = n_outputs if self.kind == "learned" else 1
         weight, bias = self.weight[:rows], self.bias[:rows]

@@ -118,7 +118,7 @@ class MetaModel(nn.Module):
     ) -> None:
         super().__init__()
         self.scale = scale
-        width = int(backbone.out_features)  # type: ignore[arg-type]
+        width = width_of(backbone)
         self.backbone = use_task_norms(backbone, norm, steps)
         self.head = TaskHead(width, n_outputs, head)
         self.method, self.steps, self.n_outputs = method, steps, n_outputs
@@ -296,7 +296,7 @@ class PrototypeModel(nn.Module):
         self.scale = scale
         self.backbone = backbone
         self.distance = distance
-        self.out_features = int(backbone.out_features)  # type: ignore[arg-type]
+        self.out_features = width_of(backbone)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return features (B, D) of scaled inputs."""
@@ -339,6 +339,11 @@ def prototype_scores(z: Tensor, means: Tensor, distance: str) -> Tensor:
     cross = 2 * torch.bmm(z, means.transpose(1, 2))
     squares = z.square().sum(-1, keepdim=True), means.square().sum(-1).unsqueeze(1)
     return cross - squares[0] - squares[1]
+
+
+def width_of(backbone: Any) -> int:
+    """Return the number of features of a backbone."""
+    return int(backbone.out_features)
 
 
 def joined(support: Support, query: Support) -> Support:
