@@ -28,6 +28,7 @@ from mlmi_sklearn import (
 )
 from mlmi_sklearn.components.naming import BUILTIN_DIST
 from mlmi_sklearn.datasets import make_sinusoid_tasks
+from mlmi_sklearn.exceptions import TaskWarning
 from mlmi_sklearn.nn.tasks import NORM_POLICIES, TASK_HEADS
 
 PAGE = Path(__file__).parents[2] / "docs" / "user_guide" / "meta_learning.md"
@@ -163,7 +164,8 @@ def test_searches_lose_groups_as_the_table_says(curves):
         tool = GridSearchCV(regressor(**params), {"inner_steps": [1]}, cv=GroupKFold(2))
         return tool.fit(X, y, groups=groups).best_estimator_.n_tasks_
 
-    assert search() == 1  # silently
+    with pytest.warns(TaskWarning, match="has no tasks to learn from"):
+        assert search() == 1
     assert routed(search) == 12
     assert routed(lambda: search(episodes="groups")) == 12
     kept = np.column_stack([groups, X])
@@ -311,6 +313,9 @@ def test_symptoms_that_are_no_errors(curves, fitted, digits):
             n_shot=2,
             n_episodes=2,
         )
+    assert "`has no tasks to learn from` (a warning)" in TEXT
+    with pytest.warns(TaskWarning, match="has no tasks to learn from"):
+        regressor().fit(X, y)
     images, labels, model = digits
     assert set(model.predict(images[labels == 9])) <= set(range(7))
 
