@@ -51,6 +51,7 @@ def maml(**params):
         "inner_steps": 1,
         "inner_steps_eval": 3,
         "episodes_per_epoch": EPISODES,
+        "max_grad_norm": 10.0,
         "finetune_steps": 0,
     }
     return MAMLClassifier(**settings | params).set_params(**NET)

@@ -48,7 +48,7 @@ _TEXTS = {
         array. The net does not see it.
     task_chunk_size : int or "auto", default="auto"
         Tasks computed at once. More take memory, and only an accelerator gains much.
-    max_grad_norm : float or None, default=10.0
+    max_grad_norm : float or None, default={max_grad_norm}
         Largest norm of the gradient of the outer loop, divided by the tasks; None for
         exact steps.""",
     "inner_parameters": """
@@ -110,7 +110,8 @@ def with_episode_parameters(**defaults: Any) -> Callable[[_T], _T]:
     Parameters
     ----------
     **defaults
-        ``n_shot`` and ``meta_batch_size``, as the constructor has them.
+        ``n_shot``, ``meta_batch_size`` and ``max_grad_norm``, as the constructor has
+        them.
 
     Returns
     -------

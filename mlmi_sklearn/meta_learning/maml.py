@@ -35,7 +35,7 @@ Array = NDArray[Any]
 _FINETUNE_LR = 3e-3
 
 
-@with_episode_parameters(n_shot="5", meta_batch_size="16")
+@with_episode_parameters(n_shot="5", meta_batch_size="16", max_grad_norm="1.0")
 @with_training_parameters(**PACE)
 class MAMLEstimator(EpisodicEstimator):
     r"""Learn weights from which a few steps lead to a good model of a new task: MAML.
@@ -140,7 +140,7 @@ class MAMLEstimator(EpisodicEstimator):
         episodes_per_epoch: int = 1000,
         task: Any = None,
         task_chunk_size: Any = "auto",
-        max_grad_norm: float | None = 10.0,
+        max_grad_norm: float | None = 1.0,
         head: str = "learned",
         norm: str = "transductive",
         finetune_steps: int = 100,

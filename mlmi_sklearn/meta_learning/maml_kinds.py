@@ -17,7 +17,7 @@ def _without(names: list[str]) -> dict[str, Any]:
     return {name: allowed for name, allowed in found.items() if name not in names}
 
 
-@with_episode_parameters(n_shot="5", meta_batch_size="16")
+@with_episode_parameters(n_shot="5", meta_batch_size="16", max_grad_norm="1.0")
 @with_training_parameters(**PACE)
 class MAMLClassifier(MAMLEstimator):
     """Learn to tell new classes apart from a few samples of each: MAML.
@@ -87,7 +87,7 @@ class MAMLClassifier(MAMLEstimator):
         episodes_per_epoch: int = 1000,
         task: Any = None,
         task_chunk_size: Any = "auto",
-        max_grad_norm: float | None = 10.0,
+        max_grad_norm: float | None = 1.0,
         head: str = "learned",
         norm: str = "transductive",
         finetune_steps: int = 100,
@@ -152,7 +152,7 @@ class MAMLClassifier(MAMLEstimator):
         )
 
 
-@with_episode_parameters(n_shot="5", meta_batch_size="16")
+@with_episode_parameters(n_shot="5", meta_batch_size="16", max_grad_norm="1.0")
 @with_training_parameters(**PACE)
 class MAMLRegressor(MAMLEstimator):
     """Learn to fit new functions from a few points of each: MAML.
@@ -217,7 +217,7 @@ class MAMLRegressor(MAMLEstimator):
         episodes_per_epoch: int = 1000,
         task: Any = None,
         task_chunk_size: Any = "auto",
-        max_grad_norm: float | None = 10.0,
+        max_grad_norm: float | None = 1.0,
         head: str = "learned",
         norm: str = "transductive",
         finetune_steps: int = 100,

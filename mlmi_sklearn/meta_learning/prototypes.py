@@ -186,7 +186,7 @@ def class_means(z: Array, codes: Array, n_classes: int) -> Array:
     return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan).astype(z.dtype)
 
 
-@with_episode_parameters(n_shot="5", meta_batch_size="1")
+@with_episode_parameters(n_shot="5", meta_batch_size="1", max_grad_norm="10.0")
 @with_training_parameters(**PACE)
 class ProtoNetClassifier(EpisodicEstimator):
     r"""Learn features in which every class is near its mean: prototypical networks.

@@ -70,7 +70,6 @@ for train, test in TaskKFold(3, random_state=0).split(X, y, voice.patient):
         task="patient",
         n_shot=12,
         n_query=24,
-        max_grad_norm=1.0,  # short steps where a patient is unlike all others
         finetune_steps=0,
         max_epochs=EPOCHS,
         random_state=0,
@@ -100,8 +99,9 @@ for train, test in TaskKFold(3, random_state=0).split(X, y, voice.patient):
                 )
 
 # %%
-# ``max_grad_norm=1`` was set since the training loss grew with the default, and after a
-# look at the errors below: MAML is flattered.
+# The scale of the features, the number of rows MAML practises with and the default of
+# ``max_grad_norm`` were settled after a look at errors like those below: MAML is
+# flattered.
 #
 # Each patient counts once, and the intervals are over patients.
 

