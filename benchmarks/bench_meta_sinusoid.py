@@ -11,8 +11,8 @@ MAMLRegressor brings x and y to mean 0 and deviation 1 (by the first block of ta
 fixed one is chosen among .01, .02, .03, .05 and .1, for MAML and its first-order kind
 apart, by 5,000 steps of training and the error of 200 tasks that are not the test
 tasks, after the one inner step of training. Learned ones (``inner_lr="learn"``) begin
-at .1, the default. The inner steps and the outer one are clipped at a norm of 10, as
-the estimator comes, and ``adapt`` takes back steps that raise the loss on the support,
+at .1, the default. Gradients of inner and outer steps are clipped, as the
+estimator comes, and ``adapt`` takes back steps that raise the loss on the support,
 neither of which the paper did.
 
 Rivals: first-order MAML, and the same net trained on all points of as many tasks as one
