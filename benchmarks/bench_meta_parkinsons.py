@@ -20,10 +20,11 @@ way of fine-tuning by three visits of eight of the training patients, then train
 on all); MAML with learned step sizes and as many inner steps as in training. Nothing is
 chosen here by the patients reported, but two things were settled after a look at some
 of them, in favour of MAML: the scaling below, and its default for ``max_grad_norm``,
-since without them the training loss ran away in some folds. Episodes of MAML draw recordings of a patient at
-random: it does not train for "first visits, then later ones". Features are made about
-normal (Yeo and Johnson) by the training patients, for all methods: measures of jitter
-and shimmer have long tails, and were logarithms in the article of Tsanas et al., too.
+since without them the training loss ran away in some folds. Episodes of MAML draw
+recordings of a patient at random: it does not train for "first visits, then later
+ones". Features are made about normal (Yeo and Johnson) by the training patients, for
+all methods: measures of jitter and shimmer have long tails, and were logarithms in the
+article of Tsanas et al., too.
 
 ``--guard`` fits MAML on all features, standardised only, with fixed step sizes of .02,
 .05 and 10, where plain inner steps end in NaN, and with learned ones, and counts what

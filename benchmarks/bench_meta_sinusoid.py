@@ -11,7 +11,8 @@ MAMLRegressor brings x and y to mean 0 and deviation 1 (by the first block of ta
 fixed one is chosen among .01, .02, .03, .05 and .1, for MAML and its first-order kind
 apart, by 5,000 steps of training and the error of 200 tasks that are not the test
 tasks, after the one inner step of training. Learned ones (``inner_lr="learn"``) begin
-at .1, the default. Gradients of inner and outer steps are clipped, as the
+at .1, the default; "five learned steps" trains with five inner steps, each with step
+sizes of its own. Gradients of inner and outer steps are clipped, as the
 estimator comes, and ``adapt`` takes back steps that raise the loss on the support,
 neither of which the paper did.
 
@@ -57,7 +58,7 @@ GOALS = {
     },
 }
 RIVAL = "pre-train + fine-tune"
-METHODS = ("fixed", "learned", "first-order", "rival")
+METHODS = ("fixed", "learned", "five", "first-order", "rival")
 
 
 # -- data ----------------------------------------------------------------------------
@@ -109,7 +110,6 @@ def maml(**params):
     """Return MAML of the protocol, not fitted."""
     model = MAMLRegressor(
         backbone="mlp",
-        inner_steps=1,
         n_shot=POINTS,
         n_query=POINTS,
         meta_batch_size=META_BATCH,
@@ -119,7 +119,7 @@ def maml(**params):
         lr_schedule="constant",
         max_epochs=1,
         random_state=0,
-        **params,
+        **{"inner_steps": 1, **params},
     )
     return model.set_params(backbone__hidden=(40, 40))
 
@@ -284,15 +284,16 @@ def judge(rows, iterations):
 def contenders(iterations, held_out, names, rate):
     """Yield name, fitted model, predictor and CPU seconds of the fit."""
     settings = {
-        "fixed": ("MAML, fixed step", "maml", rate),
-        "learned": ("MAML, learned steps", "maml", "learn"),
-        "first-order": ("first-order MAML", "fomaml", rate),
+        "fixed": ("MAML, fixed step", "maml", rate, 1),
+        "learned": ("MAML, learned steps", "maml", "learn", 1),
+        "five": ("MAML, five learned steps", "maml", "learn-per-step", 5),
+        "first-order": ("first-order MAML", "fomaml", rate, 1),
     }
-    for key, (name, method, inner_lr) in settings.items():
+    for key, (name, method, inner_lr, steps) in settings.items():
         if key in names:
             if inner_lr is None:
                 inner_lr = choose_rate(held_out, iterations, method)
-            model = maml(method=method, inner_lr=inner_lr)
+            model = maml(method=method, inner_lr=inner_lr, inner_steps=steps)
             seconds = train(model, iterations)
             yield name, model, maml_predictor(model), seconds
     if "rival" in names:
