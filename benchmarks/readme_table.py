@@ -23,6 +23,18 @@ SHIFT_METHODS = {
 }
 
 
+CHARACTER_METHODS = {
+    "protonet": "`ProtoNetClassifier`, 30 ways in training, short",
+    "protonet, longer": "the same, longer",
+    "maml": "`MAMLClassifier(n_way=5)`, one step of 0.4",
+    "maml, proto head, 20 ways": '`MAMLClassifier(head="proto", n_way=20)`',
+    "anil, zero head, 20 ways": 'the same with `method="anil", head="zero"`',
+    "first order": 'one step of 0.4, `method="fomaml"`',
+    "fine-tuning": "`FineTuneClassifier`",
+    "from scratch": "from scratch",
+}
+
+
 def rows(stem: str) -> list[dict[str, Any]]:
     """Return the rows of one result."""
     path = ROOT / f"benchmarks/results/{stem}.json"
@@ -92,6 +104,30 @@ def da_digits() -> list[str]:
     return [line(["", *shifts]), line(["---"] * (1 + len(shifts))), *map(line, cells)]
 
 
+def meta_omniglot() -> list[str]:
+    """One row a method."""
+    cells = [
+        [
+            CHARACTER_METHODS[r["method"]],
+            f"{100 * r['accuracy']:.1f} ± {100 * r['ci95']:.1f} %",
+            f"{r['cpu_seconds']:.0f}",
+        ]
+        for r in rows("meta_omniglot")
+    ]
+    head = ["new characters, 5-way 1-shot", "accuracy", "CPU s of training"]
+    return [line(head), line(["---"] * 3), *map(line, cells)]
+
+
+def meta_speed() -> list[str]:
+    """One row a case, beside the plain loop alone."""
+    if not (ROOT / "benchmarks/results/meta_speed.json").exists():
+        return []
+    found = [r for r in rows("meta_speed") if r["rival"] == "plain loop"]
+    cells = [[r["name"], r["rival"], ratio(r)] for r in found]
+    head = ["steps of MAML", "rival", "rival / ours (range)"]
+    return ["", line(head), line(["---"] * 3), *map(line, cells)]
+
+
 def replaced(text: str, name: str, table: list[str]) -> str:
     """Return the text with another table between the markers of that name."""
     begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
@@ -103,9 +139,10 @@ def replaced(text: str, name: str, table: list[str]) -> str:
 def main() -> None:
     """Replace the text between the markers."""
     path = ROOT / "README.md"
-    speed = [*engine(), "", *mil(), "", *mil_cv()]
+    speed = [*engine(), "", *mil(), "", *mil_cv(), *meta_speed()]
     text = replaced(path.read_text(), "sets", mil_sets())
     text = replaced(text, "shifts", da_digits())
+    text = replaced(text, "characters", meta_omniglot())
     path.write_text(replaced(text, "bench", speed))
 
 
