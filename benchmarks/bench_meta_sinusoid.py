@@ -33,11 +33,12 @@ from __future__ import annotations
 
 import argparse
 import copy
+import json
 import sys
 import time
 
 import numpy as np
-from _da import print_table, quiet, write
+from _da import RESULTS, print_table, quiet, write
 from _meta import adapt_all, agree, at_least, at_most, fine_tune_all, mean_ci, with_ci
 
 from mlmi_sklearn import FineTuneRegressor, MAMLRegressor
@@ -57,6 +58,7 @@ GOALS = {
         **{(10, 1): 0.35, (10, 5): 0.15, (10, 10): 0.11},
     },
 }
+COUNTED = "not_finite_1_to_20_points_0_to_50_steps"
 RIVAL = "pre-train + fine-tune"
 METHODS = ("fixed", "learned", "five", "first-order", "rival")
 
@@ -303,15 +305,21 @@ def contenders(iterations, held_out, names, rate):
 
 
 def save(rows, iterations, verdicts, spoilt):
-    """Write rows beside those that are there."""
-    write(
-        f"meta_sinusoid_{iterations}.json",
-        f"Sine waves by the protocol of Finn et al., {iterations:,} iterations",
-        [{k: v for k, v in row.items() if k != "text"} for row in rows],
-        lambda r: (r["iterations"], r["method"], r["shots"], r["steps"]),
-        goals=verdicts,
-        not_finite_1_to_20_points_0_to_50_steps=spoilt,
+    """Write rows beside those that are there, and what is said of other methods."""
+    file = f"meta_sinusoid_{iterations}.json"
+    title = f"Sine waves by the protocol of Finn et al., {iterations:,} iterations"
+    before = (
+        json.loads((RESULTS / file).read_text()) if (RESULTS / file).exists() else {}
     )
+    judged = {_cell(v): v for v in before.get("goals", [])}
+    judged |= {_cell(v): v for v in verdicts}
+    plain = [{k: v for k, v in row.items() if k != "text"} for row in rows]
+    more = {"goals": list(judged.values()), COUNTED: before.get(COUNTED, {}) | spoilt}
+    write(file, title, plain, _cell, **more)
+
+
+def _cell(row):
+    return row["method"], row["shots"], row["steps"]
 
 
 def main():
