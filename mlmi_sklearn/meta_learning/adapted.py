@@ -35,7 +35,7 @@ class AdaptedClassifier(ClassifierMixin, AdaptedEstimator):
     inner_steps : int, default=None
         Steps from the prior; None for those of the meta-learner. A step that ends in a
         loss on the support above that of the prior is taken back, and the step size
-        halved.
+        halved; beyond the steps of training, so is one that raises it at all.
     inner_lr : float, default=None
         Their size; None for what the meta-learner uses or has learned.
     freeze : str or list of str, default=()
@@ -159,7 +159,7 @@ class AdaptedRegressor(RegressorMixin, AdaptedEstimator):
     inner_steps : int, default=None
         Steps from the prior; None for those of the meta-learner. A step that ends in a
         loss on the support above that of the prior is taken back, and the step size
-        halved.
+        halved; beyond the steps of training, so is one that raises it at all.
     inner_lr : float, default=None
         Their size; None for what the meta-learner uses or has learned.
     freeze : str or list of str, default=()

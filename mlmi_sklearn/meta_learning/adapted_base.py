@@ -125,6 +125,7 @@ class AdaptedEstimator(BaseEstimator):
         if self.inner_lr is not None:
             rate = float(self.inner_lr)
             changes["rates"] = lambda name, step: rate
+            changes["trained_steps"] = 0
         return module.inner_loop(meta.net_.criterion_, **changes)
 
     def _norm(self) -> str:

@@ -94,6 +94,8 @@ class InnerLoop:
         Gradients of a task are shortened to this norm; None for none.
     frozen : callable, optional
         Name of a parameter -> whether it stays as it is in spite of the method.
+    trained_steps : int, default=0
+        Steps that the rates were made for: more is expected of them than of others.
     functional : bool, default=False
         Take gradients by ``torch.func``, which a compiler can look into, though it is
         slower without one.
@@ -106,6 +108,7 @@ class InnerLoop:
     rates: Callable[[str, int], Any]
     max_norm: float | None = 10.0
     frozen: Callable[[str], bool] | None = None
+    trained_steps: int = 0
     functional: bool = False
     _per_step: frozenset[str] = field(init=False)
 
@@ -206,7 +209,9 @@ class InnerLoop:
         """Take the steps without a graph between them, and take back harmful ones.
 
         A step after which the loss on the support is not finite, or above that at the
-        start, is undone, and the task goes on with half the step size.
+        start, is undone, and the task goes on with half the step size. So is a step
+        beyond those that were trained which raises the loss at all: step sizes that
+        were learned for a few steps may lead anywhere in more.
 
         Returns
         -------
@@ -226,7 +231,8 @@ class InnerLoop:
             tried = self._stepped(weights, slopes, step, factor)
             tried = {k: v.detach().requires_grad_() for k, v in tried.items()}
             after = self.losses(tried, support, step + 1)
-            good = after.detach() <= first.detach()  # False for NaN as well
+            limit = first if step < self.trained_steps else losses
+            good = after.detach() <= limit.detach()  # False for NaN as well
             factor = torch.where(good, factor, factor / 2)
             if not bool(good.all()):
                 tried = {

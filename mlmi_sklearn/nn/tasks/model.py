@@ -135,6 +135,7 @@ class MetaModel(nn.Module):
             "method": self.method,
             "rates": self.step_sizes,
             "max_norm": self.max_norm,
+            "trained_steps": self.steps,
             **changes,
         }
         forward = settings.pop("forward", None) or self._stacked()

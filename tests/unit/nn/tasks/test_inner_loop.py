@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -348,3 +349,17 @@ def test_per_step_scales_are_chosen_by_the_step_and_not_adapted():
     loop = model.inner_loop(MSE())
     end = loop.adapt(part, 1, 1)
     assert torch.equal(end["backbone.1.weight"][0], model.backbone[1].weight)
+
+
+def test_steps_beyond_those_of_training_never_raise_the_loss():
+    """Rates that were learned for one step may overshoot in the second."""
+    model = model_of(Linear((1,)), 1, MAML(), rate=0.9, steps=1, max_norm=None)
+    support = rows((1,), 8, 5)
+    support.x.mul_(1.2)
+    loop = model.inner_loop(MSE())
+    found = [loop.adapt_safely(support, 1, steps)[1] for steps in range(1, 9)]
+    for before, after in pairwise(found):
+        assert bool((after <= before).all())
+    free = model.inner_loop(MSE(), trained_steps=8)
+    other = [free.adapt_safely(support, 1, steps)[1] for steps in range(1, 9)]
+    assert any(bool((after > before).any()) for before, after in pairwise(other))
