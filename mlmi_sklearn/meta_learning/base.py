@@ -16,7 +16,8 @@ from ..base import Recipe, TorchEstimator
 from ..base.inputs import as_tensor, read_array, require_shape
 from ..base.plan import Plan, split_rows
 from ..base.targets import Encoded
-from ..exceptions import TaskError
+from ..base.warn import warn_user
+from ..exceptions import TaskError, TaskWarning
 from ..model_selection.episodes import EpisodeSampler
 from ..nn.models import InputScale
 from ..training.data import Rows, Targets, TensorRows, TrainingData
@@ -49,6 +50,15 @@ _UNUSABLE = (
     "No task can be learned from: a task needs two rows of a class, one to learn from "
     "and one to be judged by, and rows of two classes where classes are numbered anew "
     "in each. There are n_samples = {n} rows. Pass more rows, or name fewer tasks."
+)
+
+# Factor by which the loss has risen when training has run away.
+_RISE = 2
+
+_RISEN = (
+    "Training of {} ran away: the loss on the queries rose from {:.3g} to {:.3g}. Use "
+    "a smaller lr, max_grad_norm or inner_lr, and scale the inputs (long tails: "
+    "sklearn.preprocessing.PowerTransformer)."
 )
 
 # Episodes of a set without tasks, where meta-learning has little to work on.
@@ -322,11 +332,19 @@ class EpisodicEstimator(EpisodeOutputs, EpisodeTargets, TorchEstimator):
         data: tuple[Any, Any],
     ) -> None:
         super()._train(net, inputs, encoded, plan, attributes, data)
+        self._warn_of_a_rising_loss([row.get("train_loss") for row in net.history])
         net.module_.eval()
         codes, mode = inputs.codes, encoded.attributes["_episodes"].mode
         grouped = mode == "groups" and codes is not None
         attributes["n_tasks_"] = len(np.unique(codes)) if grouped else 1
         attributes |= self._final_attributes(net, inputs, encoded, plan)
+
+    def _warn_of_a_rising_loss(self, losses: list[float | None]) -> None:
+        """Warn if training ended worse than it began, which is finite all the same."""
+        known = [loss for loss in losses if loss is not None]
+        if len(known) > 1 and known[-1] > _RISE * known[0]:
+            message = _RISEN.format(type(self).__name__, known[0], known[-1])
+            warn_user(message, TaskWarning)
 
     def _original_targets(self, encoded: Encoded) -> Array:
         """Return targets as they were before they were encoded."""

@@ -10,6 +10,7 @@ from numpy.testing import assert_array_equal
 from scipy import sparse
 
 from mlmi_sklearn import MAMLClassifier, MAMLRegressor, ProtoNetClassifier
+from mlmi_sklearn.datasets import make_sinusoid_tasks
 from mlmi_sklearn.exceptions import TaskError, TaskWarning
 from mlmi_sklearn.meta_learning.tasks import (
     TaskRows,
@@ -170,3 +171,11 @@ def test_tasks_of_whatever_kind_are_no_reason_to_warn(recwarn):
     MAMLClassifier(head="proto", **quick).fit(X, y)
     ProtoNetClassifier(max_epochs=1, episodes_per_epoch=2).fit(X, y)
     assert not [w for w in recwarn if issubclass(w.category, TaskWarning)]
+
+
+def test_a_training_that_ran_away_is_said():
+    X, y, groups = make_sinusoid_tasks(40, 20, random_state=0)
+    wild = {"lr": 1.0, "max_grad_norm": None, "lr_schedule": "constant"}
+    model = MAMLRegressor(max_epochs=6, finetune_steps=0, random_state=0, **wild)
+    with pytest.warns(TaskWarning, match=r"ran away: .* rose from .* to"):
+        model.fit(X, y, groups=groups)
