@@ -303,7 +303,7 @@ class SelfTaughtTransformer(
         check_is_fitted(self)
         return self._outputs(self._read_inputs(X, reset=False), "errors")[:, 0]
 
-    def score(self, X: Any, y: Any = None) -> float:
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Return how well samples come back; higher is better.
 
         Parameters
@@ -312,13 +312,16 @@ class SelfTaughtTransformer(
             Samples, as in :meth:`fit`.
         y : object, default=None
             Not read.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples; a Pipeline passes them on.
 
         Returns
         -------
         float
             1 minus the mean of :meth:`reconstruction_error`: at most 1.
         """
-        return 1.0 - float(self.reconstruction_error(X).mean())
+        errors = self.reconstruction_error(X)
+        return 1.0 - float(np.average(errors, weights=sample_weight))
 
     @property
     def _n_features_out(self) -> int:

@@ -4,12 +4,14 @@ import pickle
 
 import numpy as np
 import pytest
+import sklearn
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from mlmi_sklearn.meta_learning.fine_tuning import FineTuneClassifier
 from mlmi_sklearn.meta_learning.self_taught import SelfTaughtTransformer
@@ -162,3 +164,12 @@ def test_its_backbone_can_be_fine_tuned_with_its_scale():
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 7, 30), (1, 1, 9), (2, 3, 4, 5)])
 def test_decoder_of_any_grid(shape):
     assert GridDecoder(4, shape)(torch.zeros(2, 4)).shape == (2, *shape)
+
+
+def test_a_pipeline_can_score_with_weights():
+    X = np.random.default_rng(0).normal(size=(30, 4))
+    model = SelfTaughtTransformer(code_size=2, max_epochs=2, random_state=0).fit(X)
+    assert model.score(X, sample_weight=np.ones(30)) == pytest.approx(model.score(X))
+    with sklearn.config_context(enable_metadata_routing=True):
+        pipeline = make_pipeline(StandardScaler(), clone(model)).fit(X)
+        assert np.isfinite(pipeline.score(X))
