@@ -240,7 +240,7 @@ def characters(seed=0):
     return rng.random((1000, 1, 28, 28), dtype=np.float32), y
 
 
-_STEPS = 3  # of the outer loop in one call
+_STEPS = 1  # of the outer loop in one call
 
 
 def conv(steps, rounds):
