@@ -53,7 +53,7 @@ _UNUSABLE = (
 )
 
 # Factor by which the loss has risen when training has run away.
-_RISE = 2
+_RISE = 10
 
 _RISEN = (
     "Training of {} ran away: the loss on the queries rose from {:.3g} to {:.3g}. Use "

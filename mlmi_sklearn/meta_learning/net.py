@@ -186,5 +186,5 @@ def spread(rows: Any) -> Any:
     return rows[:: -(-len(rows) // most)]
 
 
-_STATISTICS_ROWS = 2048
+_STATISTICS_ROWS = 256
 _STATISTICS_ELEMENTS = 2**22
