@@ -9,7 +9,7 @@ sinusoid
     25 tasks, 10 + 10 points, MLP 1-40-40-1, 1 and 5 inner steps; also compiled.
 conv4
     64 filters, 28 x 28 pixels, 5-way 1-shot, 1 query a class, 32 tasks in a step,
-    1 and 5 inner steps; peak of memory in a process of its own.
+    1 and 5 inner steps.
 overhead
     The engine alone, without estimator and skorch, on the same episodes.
 
@@ -20,22 +20,18 @@ from __future__ import annotations
 
 import argparse
 import copy
-import json
-import resource
-import subprocess
-import sys
 
 import numpy as np
 import torch
 from _da import quiet
-from _paired import RESULTS, against, in_turns, report
+from _paired import against, in_turns, report
 from torch import nn
 from torch.func import functional_call
 from torch.nn import functional
 
 from mlmi_sklearn import MAMLClassifier, MAMLRegressor
 from mlmi_sklearn.datasets import make_sinusoid_tasks
-from mlmi_sklearn.meta_learning.episodes import EpisodeBatches, Pace
+from mlmi_sklearn.meta_learning.episodes import EpisodeBatches
 from mlmi_sklearn.nn.tasks import Episode, Support
 from mlmi_sklearn.nn.tasks.norms import TaskNorm, use_plain_norms
 
@@ -264,41 +260,13 @@ def conv(steps, rounds):
     ]
 
 
-def peak(which):
-    """Print the peak of memory of one contender, in MB."""
-    X, y = characters()
-    # One task for "plain", so that its own peak is not hidden behind that of ours.
-    model = classifier(5, 32 if which == "ours" else 1)
-    data = episodes_of(model, lambda: model.fit(X, y))
-    if which == "plain":
-        data.pace = Pace(CONV["meta_batch_size"], CONV["meta_batch_size"])
-        loops(model, data, CONV["inner_lr"], 5)[0]()
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
-
-
-def memory():
-    found = {}
-    for which in ("plain", "ours"):
-        command = [sys.executable, __file__, "--peak", which]
-        out = subprocess.run(command, capture_output=True, text=True, check=True)
-        found[which] = float(out.stdout.split()[-1])
-    ratio = found["ours"] / found["plain"]
-    print(f"\nconv4, 5 steps, 32 tasks, peak memory of the process: {found}")
-    print(f"ratio {ratio:.2f} (goal <= 3) {'reached' if ratio <= 3 else 'MISSED'}")
-    return {**found, "ratio": ratio, "goal": 3.0}
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--tasks", type=int, default=1000)
-    parser.add_argument("--peak", choices=["plain", "ours"])
     parser.add_argument("--no-compile", action="store_true")
     options = parser.parse_args()
     quiet()
-    if options.peak:
-        peak(options.peak)
-        return
     rows = []
     for steps in (1, 5):
         rows += sinusoid(steps, options.rounds, options.tasks)
@@ -307,9 +275,6 @@ def main():
     if not options.no_compile:
         rows += compiled(options.rounds, options.tasks)
     report("Meta-learning: steps of MAML", "meta_speed.json", "step", rows)
-    path = RESULTS / "meta_speed.json"
-    content = json.loads(path.read_text()) | {"memory_mb": memory()}
-    path.write_text(json.dumps(content, indent=2) + "\n")
 
 
 if __name__ == "__main__":
