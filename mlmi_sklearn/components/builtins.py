@@ -88,6 +88,15 @@ _DIVERGENCES = {
     "mdd": ("MDDDivergence", True, "Second classifier that differs on the target."),
 }
 
+_ADVERSARIAL_LOSSES = {
+    "minimax": ("Minimax", "Log loss of the theory, whose generator saturates."),
+    "nonsaturating": ("NonSaturating", "Log loss with a generator that never stalls."),
+    "lsgan": ("LeastSquares", "Squared distances from one and from zero."),
+    "hinge": ("Hinge", "A margin of one on either side of zero."),
+    "wgan-gp": ("WassersteinGP", "Difference of mean scores, with slopes of one."),
+    "acgan": ("AuxiliaryClassifier", "Log loss, and a discriminator of classes."),
+}
+
 _META_METHODS = {
     "maml": ("MAML", "Second derivatives through every step."),
     "fomaml": ("FOMAML", "MAML without second derivatives."),
@@ -292,6 +301,13 @@ def mlmi_register_divergences(register: Register) -> None:
             tags={"adversarial": adversarial},
             example={"in_features": 8},
         )
+
+
+@hookimpl
+def mlmi_register_adversarial_losses(register: Register) -> None:
+    """Register the losses of generators and discriminators."""
+    for name, (attribute, summary) in _ADVERSARIAL_LOSSES.items():
+        register(name, f"{_NN}.adversarial:{attribute}", summary=summary)
 
 
 @hookimpl
