@@ -27,11 +27,18 @@ from mlmi_sklearn.metrics.domain_scorers import (
     source_scorer,
     target_scorer,
 )
+from mlmi_sklearn.metrics.landmarks import (
+    LandmarkError,
+    detect_landmarks,
+    landmark_error,
+)
+from mlmi_sklearn.metrics.latent_spread import LatentSpread, across_latent_spread
 from mlmi_sklearn.metrics.localisation import (
     hit_rate_at_k,
     instance_average_precision,
     instance_roc_auc,
 )
+from mlmi_sklearn.metrics.realism import RealismScore, RealismStudy
 from mlmi_sklearn.metrics.scorers import (
     hit_rate_scorer,
     instance_average_precision_scorer,
@@ -42,9 +49,15 @@ from mlmi_sklearn.metrics.uncertainty import predictive_uncertainty
 
 __all__ = [
     "DomainScorer",
+    "LandmarkError",
+    "LatentSpread",
+    "RealismScore",
+    "RealismStudy",
     "TargetScorer",
+    "across_latent_spread",
     "bnm_scorer",
     "coral_distance",
+    "detect_landmarks",
     "dev_scorer",
     "entropy_scorer",
     "expected_calibration_error",
@@ -58,6 +71,7 @@ __all__ = [
     "instance_outputs",
     "instance_roc_auc",
     "instance_roc_auc_scorer",
+    "landmark_error",
     "make_domain_scorer",
     "make_instance_scorer",
     "mixval_scorer",

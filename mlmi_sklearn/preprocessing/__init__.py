@@ -1,7 +1,8 @@
-"""From images to bags: tiles, tissue, and the seam for readers of slide formats."""
+"""Preparing images: tiles, tissue, readers of slide formats, pixels in space."""
 
 from __future__ import annotations
 
+from mlmi_sklearn.preprocessing.coordinates import coordinate_map
 from mlmi_sklearn.preprocessing.slides import (
     ArraySlide,
     SlideReader,
@@ -15,6 +16,7 @@ __all__ = [
     "ArraySlide",
     "SlideReader",
     "TileGrid",
+    "coordinate_map",
     "open_slide",
     "otsu_threshold",
     "read_image",
