@@ -93,6 +93,89 @@ def single():
     return lambda batch, generator: batch.float()
 
 
+def identity():
+    return lambda batch, generator: batch + 0
+
+
+def contrast_of_the_batch():
+    def change(batch, generator):
+        factor = torch.rand(len(batch), 1, 1, 1, generator=generator).to(batch)
+        return (batch - batch.mean()) * factor + batch.mean()
+
+    return change
+
+
+def mixing():
+    def change(batch, generator):
+        order = torch.randperm(len(batch), generator=generator)
+        return 0.9 * batch + 0.1 * batch[order]
+
+    return change
+
+
+def drawn(batch, generator):
+    return torch.rand(len(batch), 1, 1, 1, generator=generator).to(batch)
+
+
+def viewing():
+    def change(batch, generator):
+        return batch.view(len(batch), -1).view(batch.shape) + drawn(batch, generator)
+
+    return change
+
+
+def square_only():
+    def change(batch, generator):
+        turn = drawn(batch, generator) < 0.5
+        return torch.where(turn, batch.transpose(2, 3), batch)
+
+    return change
+
+
+def wide_alone():
+    def change(batch, generator):
+        noise = torch.rand(len(batch), 1, 16, 16, generator=generator).to(batch)
+        return batch + noise if batch.shape[2:] == (16, 16) else batch[..., :12]
+
+    return change
+
+
+def detached():
+    def change(batch, generator):
+        return batch.detach() + drawn(batch, generator)
+
+    return change
+
+
+def by_numpy():
+    def change(batch, generator):
+        return torch.from_numpy(batch.numpy() * 1.0) + drawn(batch, generator)
+
+    return change
+
+
+def rounding():
+    def change(batch, generator):
+        return ((batch + drawn(batch, generator)) * 16).round() / 16
+
+    return change
+
+
+class OnceOnly(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x.clone()
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, gradient):
+        return gradient
+
+
+def once_only():
+    return lambda batch, generator: OnceOnly.apply(batch) + drawn(batch, generator)
+
+
 @pytest.mark.parametrize(
     ("factory", "check", "words"),
     [
@@ -101,7 +184,18 @@ def single():
         (in_place, "check_batch_is_left_alone", "work on a clone"),
         (cropping, "check_batch_is_kept", "became (1, 1, 16, 15)"),
         (single, "check_batch_is_kept", "torch.float32"),
+        (identity, "check_it_changes_something", "8 generators gave the same"),
+        (contrast_of_the_batch, "check_samples_keep_to_themselves", "not over the"),
+        (mixing, "check_samples_keep_to_themselves", "labels would no longer be true"),
+        (viewing, "check_batch_in_any_layout", "view size is not compatible"),
+        (square_only, "check_batch_in_any_layout", "must match the size"),
+        (wide_alone, "check_batch_in_any_layout", "became (4, 3, 12, 12)"),
+        (detached, "check_gradients_pass_through", "no gradient reaches the batch"),
+        (by_numpy, "check_gradients_pass_through", "Can't call numpy()"),
+        (rounding, "check_gradients_pass_through", "gradient of the batch is zero"),
+        (once_only, "check_gradients_pass_through", "cannot be differentiated"),
     ],
+    ids=name_of,
 )
 def test_faulty_augmentations(failures, factory, check, words):
     found = failures("augmentation", factory)
