@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import torch
@@ -21,17 +22,19 @@ _SEEDS = range(8)
 
 
 class AugmentationSubject(Subject):
-    """An augmentation, and a batch of the kind that its tag `input` names."""
+    """An augmentation, and batches of the kinds that its tag `input` names."""
 
     @property
-    def takes(self) -> str:
+    def takes(self) -> tuple[str, ...]:
         """What it is for: its tag, images without one."""
-        return str(self.part.tags.get("input", "image"))
+        said = self.part.tags.get("input", "image")
+        return (said,) if isinstance(said, str) else tuple(said)
 
-    def batch(self, dtype: torch.dtype = torch.float32) -> Tensor:
-        """Return four samples."""
+    def batch(self, dtype: torch.dtype = torch.float32, kind: str = "") -> Tensor:
+        """Return four samples, of the first kind unless another is named."""
         with seeded(1):
-            return torch.rand(4, *SHAPES.get(self.takes, (1, 16, 16))).to(dtype)
+            shape = SHAPES.get(kind or self.takes[0], SHAPES["image"])
+            return torch.rand(4, *shape).to(dtype)
 
     def call(self, change: Any, batch: Tensor, seed: int = 0) -> Tensor:
         """Augment a batch with a generator of its own."""
@@ -48,8 +51,8 @@ def check_batch_is_kept(subject: AugmentationSubject) -> None:
     """Shape, type and device of the batch stay the same, and values finite."""
     change = subject.build()
     require(callable(change), f"it is a {type(change).__name__}.", "Make it callable.")
-    for dtype in TOLERANCE:
-        batch = subject.batch(dtype)
+    for kind, dtype in product(subject.takes, TOLERANCE):
+        batch = subject.batch(dtype, kind)
         for n in (1, 4):
             found = subject.call(change, batch[:n])
             same = (found.shape, found.dtype) == (batch[:n].shape, dtype)
@@ -122,9 +125,9 @@ def check_batch_in_any_layout(subject: AugmentationSubject) -> None:
     found, expected = (subject.call(change, x) for x in (strided, batch))
     what = "a batch that is not contiguous gives another result"
     require_close(found, expected, what, "Use reshape or flatten instead of view.")
-    if subject.takes in _UNEVEN:
+    for kind in set(subject.takes) & set(_UNEVEN):
         with seeded(1):
-            uneven = torch.rand(4, *_UNEVEN[subject.takes])
+            uneven = torch.rand(4, *_UNEVEN[kind])
         found = subject.call(change, uneven)
         require(
             found.shape == uneven.shape,

@@ -59,6 +59,14 @@ def test_they_keep_the_contract(name):
     check_component("augmentation", name)
 
 
+def test_tags_say_what_they_take():
+    for kind in ("vector", "image", "volume"):
+        found = {part.name for part in list_components("augmentation", input=kind)}
+        expected = {"noise", "feature-dropout"} if kind == "vector" else set(NAMES)
+        assert found >= expected
+        assert found.isdisjoint(set(NAMES) - expected)
+
+
 @names
 def test_specs_know_the_parameters(name):
     change, spec = build(name), make_spec("augmentation", name)

@@ -203,6 +203,17 @@ def test_faulty_augmentations(failures, factory, check, words):
     assert words in found[check]
 
 
-@pytest.mark.parametrize("takes", ["vector", "image", "volume", "sequence"])
+def test_every_kind_of_the_tag_is_tried(failures):
+    def images_alone():
+        return lambda batch, generator: batch + drawn(batch, generator)
+
+    assert failures("augmentation", images_alone, tags={"input": "image"}) == {}
+    found = failures("augmentation", images_alone, tags={"input": ("image", "volume")})
+    assert "check_batch_is_kept" in found
+
+
+@pytest.mark.parametrize(
+    "takes", ["vector", "image", "volume", "sequence", ("image", "volume")]
+)
 def test_sound_augmentations(failures, takes):
     assert failures("augmentation", brightness, tags={"input": takes}) == {}
