@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .chains import pixel_by_pixel
 from .heads import TaskHead, class_means, score
 from .inner_loop import Criterion, InnerLoop, Support, task_losses
 from .methods import MetaMethod
@@ -214,7 +215,7 @@ class MetaModel(nn.Module):
             norm.measure = True
         try:
             with task_batch(norms, None, 0):
-                self.backbone(x)
+                self.backbone(pixel_by_pixel(x))
         finally:
             for norm in norms:
                 norm.measure = False

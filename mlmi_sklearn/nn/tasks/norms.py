@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from .._checks import check_choice
 
@@ -85,10 +86,10 @@ class TaskNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise a batch (B, C, ...) of one task."""
+        if self.measure and self.running_var is not None and len(x) > 1:
+            return self._measured(x)
         shape = (1, -1, *[1] * (x.ndim - 2))
-        if self.measure:
-            self._measure(x)
-        if self.policy == "frozen" and self.running_var is not None:
+        if self.is_frozen:
             centred = x - self.running_mean.reshape(shape)
             variance = self.running_var.reshape(shape)
         else:
@@ -96,16 +97,29 @@ class TaskNorm(nn.Module):
         out = centred * torch.rsqrt(variance + self.eps)
         if self.weight is None:
             return out
-        return out * self._now(self.weight, shape) + self._now(self.bias, shape)
+        weight, bias = self.now(self.weight), self.now(self.bias)
+        return out * weight.reshape(shape) + bias.reshape(shape)
 
-    def _measure(self, x: Tensor) -> None:
-        """Take over the statistics of a batch."""
-        if self.running_mean is None or self.running_var is None or len(x) < 2:
-            return
-        axes = (0, *range(2, x.ndim))
-        variance, mean = torch.var_mean(x, axes)
-        self.running_mean.copy_(mean)
-        self.running_var.copy_(variance)
+    @property
+    def is_frozen(self) -> bool:
+        """Whether statistics are given, and not those of the batch."""
+        return self.policy == "frozen" and self.running_var is not None
+
+    def _measured(self, x: Tensor) -> Tensor:
+        """Take over the statistics of a batch, and normalise it."""
+        weight, bias = (
+            None if value is None else self.now(value)
+            for value in (self.weight, self.bias)
+        )
+        known = self.running_mean, self.running_var
+
+        def normalise(training: bool) -> Tensor:
+            return functional.batch_norm(
+                x, *known, weight, bias, training, momentum=1.0, eps=self.eps
+            )
+
+        out = normalise(training=True)
+        return normalise(training=False) if self.is_frozen else out
 
     def _statistics(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the centred batch and its variance, over rows that count."""
@@ -121,10 +135,19 @@ class TaskNorm(nn.Module):
         centred = x - mean
         return centred, (weight * centred * centred).sum(axes, keepdim=True) / total
 
-    def _now(self, values: Tensor, shape: tuple[int, ...]) -> Tensor:
-        if self.policy == "per-step":
-            values = values[min(self.step, len(values) - 1)]
-        return values.reshape(shape)
+    def now(self, values: Tensor, axis: int = 0) -> Tensor:
+        """Return the scale or shift of the present step.
+
+        Parameters
+        ----------
+        values : Tensor of shape (..., n_steps + 1, C) or (..., C)
+            Of all steps, with ``"per-step"``.
+        axis : int, default=0
+            Where the steps are.
+        """
+        if self.policy != "per-step":
+            return values
+        return values.select(axis, min(self.step, values.shape[axis] - 1))
 
 
 @contextmanager

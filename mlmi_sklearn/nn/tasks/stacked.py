@@ -1,9 +1,10 @@
 """One forward pass for all tasks, each with weights of its own.
 
-Three ways compute the same: written out for plain layers of vectors, as one product of
-batched matrices a layer, which costs least; by ``torch.func.vmap`` for other modules;
-and task by task for what vmap cannot batch, such as recurrent layers. The first that
-works, and agrees with the last on a small probe, is taken.
+Four ways compute the same: written out for plain layers of vectors, as one product of
+batched matrices a layer, which costs least; written out for chains of convolutions, as
+convolutions in groups (:mod:`.maps`); by ``torch.func.vmap`` for other modules; and
+task by task for what vmap cannot batch, such as recurrent layers. The first that works,
+and agrees with the last on a small probe, is taken.
 """
 
 from __future__ import annotations
@@ -17,17 +18,13 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from .chains import POINTWISE, linear, plain_chain
+from .maps import plan_maps
 from .norms import TaskNorm, task_batch
 
 __all__ = ["StackedForward"]
 
 Params = Mapping[str, Tensor]
-
-# Modules without weights that map every number, or every row of numbers, by itself.
-_POINTWISE = (
-    *(nn.ReLU, nn.LeakyReLU, nn.ELU, nn.SELU, nn.GELU, nn.SiLU, nn.Mish, nn.Tanh),
-    *(nn.Hardswish, nn.Softplus, nn.Sigmoid, nn.Identity, nn.Dropout),
-)
 
 _AGREE = 1e-4
 
@@ -39,7 +36,7 @@ class StackedForward:
     ----------
     module : nn.Module
         Maps a batch (N, ...) to features (N, D). Its own weights are never used.
-    engine : {"auto", "stack", "vmap", "loop"}, default="auto"
+    engine : {"auto", "stack", "maps", "vmap", "loop"}, default="auto"
         How. ``"auto"`` decides at the first call.
 
     Attributes
@@ -61,6 +58,7 @@ class StackedForward:
         self.engine = engine
         self._norms = [m for m in module.modules() if isinstance(m, TaskNorm)]
         self._layers = _plain_layers(module)
+        self._plan = plan_maps(module) if self._layers is None else None
         self._may_attend = any(_may_attend(m) for m in module.modules())
 
     def __call__(
@@ -88,7 +86,7 @@ class StackedForward:
             self.engine = self._choose(weights, x)
         return getattr(self, f"_{self.engine}")(weights, x, rows, step)
 
-    # -- the three ways ---------------------------------------------------------------
+    # -- the four ways ----------------------------------------------------------------
 
     def _stack(
         self, weights: Params, x: Tensor, rows: Tensor | None, step: int
@@ -96,11 +94,23 @@ class StackedForward:
         assert self._layers is not None
         for name, layer in self._layers:
             if isinstance(layer, nn.Linear):
-                x = _linear(weights, name, x)
+                x = linear(weights, name, x)
             elif isinstance(layer, nn.Flatten):
                 x = x.flatten(2)
             else:
                 x = layer(x)
+        return x
+
+    def _maps(
+        self, weights: Params, x: Tensor, rows: Tensor | None, step: int
+    ) -> Tensor:
+        if rows is not None and self._norms:  # gaps, which the fused kernels would see
+            return self._vmap(weights, x, rows, step)
+        assert self._plan is not None
+        n_tasks = len(x)
+        with task_batch(self._norms, None, step):
+            for layer in self._plan:
+                x = layer(weights, x, n_tasks)
         return x
 
     def _vmap(
@@ -132,18 +142,22 @@ class StackedForward:
     def _choose(self, weights: Params, x: Tensor) -> str:
         if self._layers is not None:
             return "stack"
-        try:
-            return "vmap" if self._agrees(weights, x) else "loop"
-        except (RuntimeError, NotImplementedError, ValueError):
-            # What vmap cannot batch; the loop raises again what is wrong anyway.
-            return "loop"
+        ways = ("vmap",) if self._plan is None else ("maps", "vmap")
+        return next((way for way in ways if self._works(way, weights, x)), "loop")
 
-    def _agrees(self, weights: Params, x: Tensor) -> bool:
+    def _works(self, way: str, weights: Params, x: Tensor) -> bool:
+        try:
+            return self._agrees(getattr(self, f"_{way}"), weights, x)
+        except (RuntimeError, NotImplementedError, ValueError):
+            # What it cannot batch; the loop raises again what is wrong anyway.
+            return False
+
+    def _agrees(self, way: Any, weights: Params, x: Tensor) -> bool:
         """Compare features and their gradients on two tasks, without dropout."""
         training = self.module.training
         self.module.eval()
         try:
-            found = [self._probe(f, weights, x) for f in (self._vmap, self._loop)]
+            found = [self._probe(f, weights, x) for f in (way, self._loop)]
         finally:
             self.module.train(training)
         # Against the largest: some gradients are nothing but rounding.
@@ -178,34 +192,12 @@ def _may_attend(module: nn.Module) -> bool:
 _KNOWN_HOMES = ("torch", "mlmi_sklearn")
 
 
-def _linear(weights: Params, name: str, x: Tensor) -> Tensor:
-    weight = weights[f"{name}weight"].transpose(1, 2)
-    bias = weights.get(f"{name}bias")
-    if bias is None:
-        return torch.bmm(x, weight)
-    return torch.baddbmm(bias.unsqueeze(1), x, weight)
-
-
 def _plain_layers(module: nn.Module) -> list[tuple[str, nn.Module]] | None:
     """Return the layers of a chain of plain ones, None for any other module."""
-    chain = _chain(module, "")
-    known = (nn.Linear, nn.Flatten, *_POINTWISE)
+    chain = plain_chain(module)
+    known = (nn.Linear, nn.Flatten, *POINTWISE)
     if chain is None or not all(type(layer) in known for _, layer in chain):
         return None
     if any(isinstance(m, nn.Flatten) and m.start_dim != 1 for _, m in chain):
         return None
     return chain
-
-
-def _chain(module: nn.Module, prefix: str) -> list[tuple[str, nn.Module]] | None:
-    if not isinstance(module, nn.Sequential):
-        return [(prefix, module)]
-    if type(module).forward is not nn.Sequential.forward:
-        return None
-    found: list[tuple[str, nn.Module]] = []
-    for name, child in module.named_children():
-        inner = _chain(child, f"{prefix}{name}.")
-        if inner is None:
-            return None
-        found += inner
-    return found
