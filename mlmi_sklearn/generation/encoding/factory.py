@@ -42,12 +42,8 @@ def make_codec(
     ndim = getattr(X, "ndim", None)
     if ndim is None or ndim <= 2:
         return TableCodec(categorical_features, preprocess)
-    named = categorical_features is not None and not callable(categorical_features)
-    if (
-        named
-        and not isinstance(categorical_features, str)
-        and len(categorical_features)
-    ):
+    by_default = categorical_features is None or isinstance(categorical_features, str)
+    if not by_default and (callable(categorical_features) or len(categorical_features)):
         raise ValueError(
             "categorical_features names columns of a table, but X holds images. Leave "
             "it at 'from_dtype'."

@@ -231,8 +231,8 @@ def _read(X: Any) -> Array:
     X = np.asarray(as_host_array(X))
     if X.ndim not in (3, 4, 5) or not X.size:
         raise ValueError(
-            "X must hold images of shape (n, H, W), (n, C, H, W) or (n, C, D, H, W) and "
-            f"at least one pixel, got shape {X.shape}."
+            "X must hold images of shape (n, H, W), (n, C, H, W) or (n, C, D, H, W) "
+            f"and at least one pixel, got shape {X.shape}."
         )
     if X.dtype.kind not in "biuf":
         raise ValueError(f"X must hold real numbers, got type {X.dtype}.")

@@ -170,7 +170,8 @@ class CategoricalColumn(ColumnKind):
             states = Levels(self.categories).index(cells)
         else:
             # Built anew each time: an index is no plain state.
-            states = pd.Index(self.categories, dtype=object).get_indexer(cells)
+            index = pd.Index(self.categories, dtype=object)
+            states = index.get_indexer(pd.Index(cells, dtype=object))
             new = (states < 0) & ~missing
             if new.any():
                 raise ValueError(_unseen(self.name, cells[new], self.categories))

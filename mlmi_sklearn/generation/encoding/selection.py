@@ -69,8 +69,8 @@ def _position(item: Any, names: list[Any] | None, n_columns: int) -> int:
         if -n_columns <= item < n_columns:
             return int(item) % n_columns
         raise ValueError(
-            f"categorical_features holds {item}, but X has {n_columns} columns, counted "
-            "from 0."
+            f"categorical_features holds {item}, but X has {n_columns} columns, "
+            "counted from 0."
         )
     if names is None:
         raise ValueError(

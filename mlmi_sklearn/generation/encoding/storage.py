@@ -136,7 +136,7 @@ class Storage:
         dtype = self._dtype()
         if isinstance(dtype, np.dtype):
             return np.asarray(column).astype(dtype).view(np.int64)
-        series = pd.Series(column).astype(dtype)
+        series: Any = pd.Series(column).astype(dtype)
         if isinstance(dtype, pd.DatetimeTZDtype):
             # Through UTC, where no hour comes twice.
             series = series.dt.tz_convert("UTC").dt.tz_localize(None)
@@ -151,7 +151,7 @@ class Storage:
             values = np.where(missing, np.array("NaT", plain), values)
         if not frame:
             return values
-        series = pd.Series(values)
+        series: Any = pd.Series(values)
         return series.dt.tz_localize("UTC").dt.tz_convert(dtype.tz) if zoned else series
 
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from .._checks import check_choice, check_interval
-from .gumbel import gumbel_softmax
+from .gumbel import gumbel_softmax, share_shift
 
 __all__ = ["Block", "OutputActivation"]
 
@@ -85,6 +85,8 @@ class OutputActivation(nn.Module):
         Normal numbers a row takes: the total width of the softmax blocks.
     width : int
         Number of columns.
+    shift : Tensor of shape (width,)
+        Added to raw outputs; 0 until ``match_shares`` is called.
 
     Raises
     ------
@@ -111,6 +113,7 @@ class OutputActivation(nn.Module):
             [1., 0., 0.]])
     """
 
+    shift: Tensor
     order: Tensor
     gates: Tensor
 
@@ -130,6 +133,7 @@ class OutputActivation(nn.Module):
         # Softmax blocks of one width are computed together: tables have dozens.
         self._widths = sorted({block.width for block in softmaxes})
         self._add_indices(softmaxes)
+        self.register_buffer("shift", torch.zeros(self.width))
 
     def _add_indices(self, softmaxes: list[Block]) -> None:
         """Keep, as buffers, where the parts come from and where they go."""
@@ -204,6 +208,47 @@ class OutputActivation(nn.Module):
         open_gate = torch.ones_like(values[:, :1])
         return values * _pick(torch.cat((values, open_gate), 1), self.gates)
 
+    @torch.no_grad()
+    def match_shares(self, raw: Tensor, shares: Tensor) -> OutputActivation:
+        r"""Shift raw outputs so that each category is drawn as often as it should.
+
+        A trained generator misses shares of categories by a few per cent. What is
+        added to the scores of a block solves
+
+        .. math:: \frac{1}{n} \sum_i \mathrm{softmax}(a_i + s)_k = \pi_k
+
+        by iterative scaling; which categories go with which other values is hardly
+        touched.
+
+        Parameters
+        ----------
+        raw : Tensor of shape (n, width)
+            Raw outputs of the generator, for conditions as they occur in the data.
+        shares : Tensor of shape (width,)
+            How often each category occurs in the data, :math:`\pi`: the mean of the
+            encoded data. Other columns are ignored.
+
+        Returns
+        -------
+        OutputActivation
+            Itself.
+
+        Examples
+        --------
+        >>> activation = OutputActivation([Block("softmax", 0, 2)])
+        >>> raw = torch.tensor([[0.0, 0.0], [0.0, 3.0]])
+        >>> shares = torch.tensor([0.9, 0.1])
+        >>> activation.match_shares(raw, shares)(raw).mean(0)
+        tensor([0.9000, 0.1000])
+        """
+        self._check(raw, None)
+        for block in self.blocks:
+            if block.kind == "softmax":
+                own = slice(block.start, block.stop)
+                found = share_shift(raw[:, own].double(), shares[own].double())
+                self.shift[own] = found.to(self.shift.dtype)
+        return self
+
     def _check(self, raw: Tensor, noise: Tensor | None) -> None:
         if raw.ndim != 2 or raw.shape[1] != self.width:
             raise ValueError(
@@ -221,7 +266,8 @@ class OutputActivation(nn.Module):
         self, raw: Tensor, noise: Tensor | None, width: int, hard: bool
     ) -> Tensor:
         """Return all softmax blocks of a width, side by side."""
-        logits = _pick(raw, getattr(self, f"columns_softmax_{width}"))
+        columns = getattr(self, f"columns_softmax_{width}")
+        logits = _pick(raw, columns) + self.shift[columns].to(raw.dtype)
         if noise is not None:
             noise = _pick(noise, getattr(self, f"noises_{width}"))
             noise = noise.unflatten(1, (-1, width))

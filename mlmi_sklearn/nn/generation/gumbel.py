@@ -6,10 +6,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["gumbel_from_normal", "gumbel_softmax"]
+__all__ = ["gumbel_from_normal", "gumbel_softmax", "share_shift"]
 
 # Normal numbers of this size do not occur, and larger ones would give infinite noise.
 _LARGEST = 8.0
+
+_ROUNDS, _CLOSE = 500, 1e-4
+# A category that a generator never draws comes back slowly, and need not at all costs.
+_FURTHEST = 20.0
 
 
 def gumbel_softmax(
@@ -79,3 +83,35 @@ def gumbel_from_normal(normal: Tensor) -> Tensor:
     """
     bounded = normal.clamp(-_LARGEST, _LARGEST)
     return -torch.log(-torch.special.log_ndtr(bounded))
+
+
+def share_shift(logits: Tensor, shares: Tensor) -> Tensor:
+    """Return what to add to scores so that categories occur as often as they should.
+
+    Parameters
+    ----------
+    logits : Tensor of shape (n, K)
+        Scores of K categories.
+    shares : Tensor of shape (K,)
+        Wanted means of their softmax, which sum to one.
+
+    Returns
+    -------
+    Tensor of shape (K,)
+        Shifts, of mean zero and at most 20 in size.
+
+    Examples
+    --------
+    >>> share_shift(torch.zeros(5, 2), torch.tensor([0.5, 0.5]))
+    tensor([0., 0.])
+    """
+    shift = torch.zeros_like(shares)
+    wanted = shares.clamp(min=torch.finfo(shares.dtype).tiny)
+    for _ in range(_ROUNDS):
+        found = torch.softmax(logits + shift, 1).mean(0)
+        if (found - shares).abs().max() < _CLOSE:
+            break
+        found = found.clamp(min=torch.finfo(found.dtype).tiny)
+        shift = shift + torch.log(wanted / found)
+        shift = (shift - shift.mean()).clamp(-_FURTHEST, _FURTHEST)
+    return shift
