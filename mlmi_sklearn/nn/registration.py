@@ -1,8 +1,9 @@
 r"""Displacement fields: images moved by them, and how sane they are.
 
 A displacement field :math:`u` has shape (B, d, \*sides); d is 2 for images (H, W), 3
-for volumes (D, H, W). Its channel i is the displacement along axis i, in pixels. It says
-where to look: a moved image is :math:`I(x + u(x))`, so that every pixel gets a value.
+for volumes (D, H, W). Its channel i is the displacement along axis i, in pixels. It
+says where to look: a moved image is :math:`I(x + u(x))`, so that every pixel gets a
+value.
 """
 
 from __future__ import annotations
