@@ -17,6 +17,7 @@ from torch import nn
 
 from ..nn.models import Predictor
 from ..training.data import Rows, TensorRows, TrainingData
+from .footprint import widest
 from .inputs import as_tensor, read_array, require_shape
 from .netbuild import row_scorer
 from .parts import Recipe, build_backbone
@@ -26,9 +27,11 @@ __all__ = ["Stages"]
 
 Array = NDArray[Any]
 
-# Elements of input in one batch of a prediction: enough to keep the processor busy,
-# little enough for the activations of a deep net.
+# Elements of the largest result within a net in one batch of a prediction: enough to
+# keep the processor busy, little enough for a few of them at a time.
 _PREDICTION_ELEMENTS = 2**22
+# Elements of input below which it does not matter by how much a net widens them.
+_FEW_ELEMENTS = _PREDICTION_ELEMENTS // 64
 
 
 class Stages(BaseEstimator):
@@ -68,8 +71,22 @@ class Stages(BaseEstimator):
 
     def _rows_per_prediction(self, inputs: Any) -> int:
         """Return the number of rows in a batch of a prediction."""
-        elements = int(np.prod(self._sample_shape(inputs))) or 1
-        return max(_PREDICTION_ELEMENTS // elements, self._rows_per_batch(inputs))
+        net = getattr(self, "net_", None)
+        return self._rows_at_once(inputs, None if net is None else net.module_)
+
+    def _rows_at_once(self, inputs: Any, module: nn.Module | None) -> int:
+        """Return the number of rows that a module computes at once, without training.
+
+        At least as many as in training, which takes more memory.
+        """
+        fewest = self._rows_per_batch(inputs)
+        shape = self._sample_shape(inputs)
+        elements = int(np.prod(shape)) or 1
+        backbone = getattr(module, "backbone", None)
+        large = len(inputs) > fewest and len(inputs) * elements > _FEW_ELEMENTS
+        if large and isinstance(backbone, nn.Module) and not backbone.training:
+            elements = max(elements, widest(backbone, shape))
+        return max(_PREDICTION_ELEMENTS // elements, fewest)
 
     def _learning_rate(self) -> float:
         """Return the rate that training begins with."""

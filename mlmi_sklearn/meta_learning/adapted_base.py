@@ -15,6 +15,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from ..base.footprint import widest
 from ..base.inputs import as_tensor, read_array, require_shape
 from ..exceptions import TaskError
 from ..nn.tasks import Support, TaskNorm
@@ -188,7 +189,9 @@ class AdaptedEstimator(BaseEstimator):
             company = torch.from_numpy(self._support).to(x.device)
             yield (torch.cat([company, x]), len(company)) if alone else (x, 0)
             return
-        size = max(1, _ELEMENTS // max(1, x[0].numel()))
+        backbone = self._meta().net_.module_.backbone
+        elements = max(x[0].numel(), widest(backbone, tuple(x.shape[1:])))
+        size = max(1, _ELEMENTS // max(1, elements))
         for start in range(0, len(x), size):
             yield x[start : start + size], 0
 

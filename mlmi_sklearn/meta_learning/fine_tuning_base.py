@@ -245,9 +245,9 @@ class FineTuned(TorchEstimator):
 
     def _features(self, module: Any, inputs: Any, like: torch.Tensor) -> torch.Tensor:
         data = TrainingData(self._rows(inputs, like.dtype), Targets(None))
-        size = self._rows_per_prediction(inputs)
-        batches = TensorBatches(data, size, device=like.device, copy=True)
         module.eval()
+        size = self._rows_at_once(inputs, module)
+        batches = TensorBatches(data, size, device=like.device, copy=True)
         with torch.no_grad():
             return torch.cat([module.features(x) for x, _ in batches])
 
@@ -256,7 +256,7 @@ class FineTuned(TorchEstimator):
     ) -> tuple[TrainingData, TrainingData | None]:
         train, valid = super()._training_data(net, inputs, encoded, plan)
         if net.order_.backbone_is_fixed:
-            size = self._rows_per_prediction(inputs)
+            size = self._rows_at_once(inputs, net.module_.eval())
             train = net.as_features(train, size)
             valid = None if valid is None else net.as_features(valid, size)
         if net.max_steps_ is not None:

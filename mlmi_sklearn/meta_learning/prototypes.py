@@ -327,7 +327,7 @@ class ProtoNetClassifier(EpisodicEstimator):
         self, net: LeanNet, inputs: TaskRows, encoded: Encoded, plan: Plan
     ) -> dict[str, Any]:
         rows = self._rows(inputs, plan.dtype)
-        size = self._rows_per_prediction(inputs)
+        size = self._rows_at_once(inputs, net.module_.eval())
         z = net.raw_outputs(TrainingData(rows, Targets(None)), size, "embed").numpy()
         classes = encoded.attributes["classes_"]
         means = class_means(z, encoded.y, len(classes))

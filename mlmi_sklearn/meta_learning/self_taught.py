@@ -282,7 +282,8 @@ class SelfTaughtTransformer(
                 f"{type(self).__name__} have {self._n_features_out}."
             )
         rows = TensorRows(as_tensor(codes, getattr(torch, self._recipe.dtype)))
-        size = self._rows_per_prediction(np.empty((0, *self._recipe.input_shape)))
+        like = np.broadcast_to(codes[0, 0], (len(codes), *self._recipe.input_shape))
+        size = self._rows_per_prediction(like)
         data = TrainingData(rows, Targets(None))
         return self.net_.raw_outputs(data, size, "decode").numpy()
 
