@@ -46,6 +46,8 @@ __all__ = [
 ]
 
 _AUTO_BACKBONES = ("mlp", "conv", "conv3d")
+# Of a generator: known from the data, or parameters of the estimator itself.
+_GIVEN = ("latent_dim", "output_shape", "vector_size", "map_channels")
 
 
 class ComponentSpec(BaseEstimator):
@@ -314,15 +316,15 @@ _CLASSES: dict[tuple[str, str], tuple[object, type[ComponentSpec]]] = {}
 
 def _make_class(component: Component, name: str) -> type[ComponentSpec]:
     """Make the spec class that has the component's parameters."""
-    parameters = component.parameters()
+    given = _GIVEN if component.kind == "generator" else ()
+    parameters = {k: p for k, p in component.parameters().items() if k not in given}
     for key in parameters:
         if hasattr(ComponentSpec, key) and key not in ("kind", "name"):
             raise PluginError(
                 f"{component.label} has a parameter {key!r}, a name that specs need "
                 "for themselves. Rename it in the factory."
             )
-    empty = inspect.Parameter.empty
-    required = [key for key, p in parameters.items() if p.default is empty]
+    required = [key for key, p in parameters.items() if p.default is p.empty]
     body = {
         "kind": component.kind,
         "name": name,
@@ -367,12 +369,9 @@ def _restore(kind: str, name: str, params: dict[str, Any]) -> ComponentSpec:
 @lru_cache(maxsize=1)
 def _builtin_specs() -> dict[str, tuple[str, str]]:
     """Class name -> (kind, name) of the built-in components that have specs."""
-    kinds = ("backbone", "loss", "pooling", "divergence")
-    return {
-        _class_name(c): (c.kind, c.name)
-        for kind in kinds
-        for c in list_components(kind, builtin=True)
-    }
+    kinds = ("backbone", "loss", "pooling", "divergence", "generator")
+    parts = [c for kind in kinds for c in list_components(kind, builtin=True)]
+    return {_class_name(c): (c.kind, c.name) for c in parts}
 
 
 def spec_names() -> list[str]:

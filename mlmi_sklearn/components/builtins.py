@@ -12,7 +12,7 @@ __all__: list[str] = []
 
 _NN = "mlmi_sklearn.nn"
 
-_BACKBONES = {
+_BACKBONES: dict[str, tuple[str, str | tuple[str, ...], str]] = {
     "mlp": ("MLP", "vector", "Fully connected layers."),
     "linear": ("Linear", "vector", "No hidden layer: a linear model."),
     "conv": ("ConvNet", "image", "Small convolutional net for images from 8 x 8 up."),
@@ -20,6 +20,11 @@ _BACKBONES = {
     "resnet": ("ResNet", "image", "Residual net for small images, of any depth."),
     "conv3d": ("ConvNet3d", "volume", "Small convolutional net for volumes."),
     "unet": ("UNetEncoder", "image", "Contracting path of a U-Net."),
+    "strided-conv": (
+        "StridedConv",
+        ("image", "volume"),
+        "Convolutions of stride two, the discriminator's net.",
+    ),
     "transformer": ("SetTransformer", "sequence", "Attention over a set or sequence."),
 }
 
@@ -95,6 +100,22 @@ _ADVERSARIAL_LOSSES = {
     "hinge": ("Hinge", "A margin of one on either side of zero."),
     "wgan-gp": ("WassersteinGP", "Difference of mean scores, with slopes of one."),
     "acgan": ("AuxiliaryClassifier", "Log loss, and a discriminator of classes."),
+}
+
+_GENERATORS: dict[str, tuple[str, str | tuple[str, ...], str, str]] = {
+    "mlp": ("MLPGenerator", "vector", "none", "Fully connected layers."),
+    "conv": (
+        "ConvGenerator",
+        ("image", "volume"),
+        "optional",
+        "Convolutions between enlargements, with conditions at every scale.",
+    ),
+    "unet": (
+        "UNetGenerator",
+        ("image", "volume"),
+        "required",
+        "Encoder and decoder that turn one image into another.",
+    ),
 }
 
 _META_METHODS = {
@@ -259,7 +280,9 @@ def mlmi_register_backbones(register: Register) -> None:
             f"{_NN}.backbones:{attribute}",
             summary=summary,
             tags={"input": takes},
-            example={"input_shape": _SHAPES[takes]},
+            example={
+                "input_shape": _SHAPES[takes if isinstance(takes, str) else takes[0]]
+            },
         )
 
 
@@ -308,6 +331,18 @@ def mlmi_register_adversarial_losses(register: Register) -> None:
     """Register the losses of generators and discriminators."""
     for name, (attribute, summary) in _ADVERSARIAL_LOSSES.items():
         register(name, f"{_NN}.adversarial:{attribute}", summary=summary)
+
+
+@hookimpl
+def mlmi_register_generators(register: Register) -> None:
+    """Register the generators of vectors, images and volumes."""
+    for name, (attribute, makes, maps, summary) in _GENERATORS.items():
+        register(
+            name,
+            f"{_NN}.generators:{attribute}",
+            summary=summary,
+            tags={"output": makes, "maps": maps},
+        )
 
 
 @hookimpl

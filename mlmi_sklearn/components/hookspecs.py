@@ -132,6 +132,26 @@ def mlmi_register_augmentations(register: Register) -> None:
 
 
 @hookspec
+def mlmi_register_generators(register: Register) -> None:
+    """Register networks that make samples of random numbers and conditions.
+
+    The factory is called as ``factory(latent_dim, output_shape, vector_size,
+    map_channels, **params)`` and returns a ``torch.nn.Module`` that maps ``z (B,
+    latent_dim + noise_features)``, ``vector (B, vector_size)`` or None and ``maps (B,
+    map_channels, *output_shape[1:])`` or None to ``(B, *output_shape)``, without a
+    final activation. Its attribute ``noise_features``, 0 if there is none, says how
+    many further columns of ``z`` it wants as noise. In evaluation mode all chance is
+    in ``z``, and a row must not depend on its batch companions; a tensor that is
+    missing or of another shape is a ``ValueError``.
+
+    Use the tag ``output`` ("vector", "image", "volume" or a tuple of them) and, where
+    it is not as follows, the tag ``maps``: "none" for vectors, "optional" for images
+    and volumes; "required" for a generator that changes an image.
+    :class:`mlmi_sklearn.nn.generators.Generator` is a base class that checks shapes.
+    """
+
+
+@hookspec
 def mlmi_register_meta_methods(register: Register) -> None:
     """Register methods of gradient-based meta-learning.
 

@@ -30,6 +30,7 @@ HOOKS = MappingProxyType(
         "mlmi_register_divergences": "divergence",
         "mlmi_register_adversarial_losses": "adversarial-loss",
         "mlmi_register_augmentations": "augmentation",
+        "mlmi_register_generators": "generator",
         "mlmi_register_meta_methods": "meta-method",
         "mlmi_register_estimators": "estimator",
     }

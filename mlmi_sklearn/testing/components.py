@@ -10,6 +10,7 @@ from ._augmentations import AUGMENTATION_CHECKS, AugmentationSubject
 from ._backbones import BACKBONE_CHECKS
 from ._core import Check, CheckResult, run_checks
 from ._divergences import ADVERSARIAL_CHECKS, DIVERGENCE_CHECKS, DivergenceSubject
+from ._generators import GENERATOR_CHECKS, GeneratorSubject
 from ._losses import LOSS_CHECKS, LossSubject
 from ._meta_methods import META_METHOD_CHECKS, MetaMethodSubject
 from ._pooling_protocol import POOLING_PROTOCOL_CHECKS
@@ -26,6 +27,7 @@ _KINDS: dict[str, tuple[type[Subject], list[Callable[[Any], None]]]] = {
     "divergence": (DivergenceSubject, [*DIVERGENCE_CHECKS]),
     "adversarial-loss": (Subject, [*ADVERSARIAL_CHECKS]),
     "augmentation": (AugmentationSubject, [*AUGMENTATION_CHECKS]),
+    "generator": (GeneratorSubject, [*GENERATOR_CHECKS]),
     "meta-method": (MetaMethodSubject, [*META_METHOD_CHECKS]),
 }
 

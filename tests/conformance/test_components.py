@@ -6,7 +6,7 @@ from mlmi_sklearn import find_component, list_components
 from mlmi_sklearn.testing import parametrize_with_component_checks
 from mlmi_sklearn.testing._losses import LossSubject
 
-KINDS = ["backbone", "loss", "pooling", "divergence", "meta-method"]
+KINDS = ["backbone", "loss", "pooling", "divergence", "generator", "meta-method"]
 LOSSES = list_components("loss", builtin=True, task="classification")
 
 

@@ -53,6 +53,13 @@ USES = {
         "class Part:\n    def __call__(self, batch, generator): return batch[::-1]",
         "part.build()([1, 2], None) == [2, 1]",
     ),
+    "mlmi_register_generators": (
+        "class Part:\n"
+        "    def __init__(self, latent_dim, output_shape, vector_size, map_channels):\n"
+        "        self.size = latent_dim + vector_size\n"
+        "    def __call__(self, z, vector, maps): return z + vector",
+        "part.build(2, (3,), 1, 0)([1], [2], None) == [1, 2]",
+    ),
     "mlmi_register_meta_methods": (
         "from mlmi_sklearn.nn.tasks import MetaMethod\n\n"
         "class Part(MetaMethod):\n"
@@ -69,7 +76,7 @@ USES = {
 def test_hooks_are_those_of_the_specification():
     assert list(SPECS) == list(HOOKS)
     assert list(HOOKS.values()) == list(KINDS)
-    assert len(HOOKS) == 8
+    assert len(HOOKS) == 9
 
 
 @pytest.mark.parametrize("name", SPECS)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from .conv import Conv4, ConvNet, ConvNet3d
 from .mlp import MLP, Linear
 from .resnet import ResNet
+from .strided import StridedConv
 from .transformer import SetTransformer
 from .unet import UNetEncoder
 
@@ -22,5 +23,6 @@ __all__ = [
     "Linear",
     "ResNet",
     "SetTransformer",
+    "StridedConv",
     "UNetEncoder",
 ]

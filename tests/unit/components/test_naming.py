@@ -23,6 +23,7 @@ def test_the_kinds():
         "divergence",
         "adversarial-loss",
         "augmentation",
+        "generator",
         "meta-method",
         "estimator",
     )
