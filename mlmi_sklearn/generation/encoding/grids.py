@@ -92,7 +92,8 @@ class Steps(Grid):
     def cells(self, values: Array) -> Array:
         """Return the nearest multiples within the range."""
         steps = np.clip(np.rint(values), 0, self.count).astype(np.int64)
-        return self.origin + steps * self.step
+        # Once more, as integers: a long count is no float.
+        return self.origin + np.minimum(steps, self.count) * self.step
 
 
 @dataclass

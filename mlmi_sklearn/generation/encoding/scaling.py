@@ -1,7 +1,6 @@
 """Scales on which a generator works best, and back.
 
-Measured with a conditional GAN of two hidden layers (``gan.md`` of the design notes):
-numbers of different units are standardised; those with heavy tails through an inverse
+Numbers of different units are standardised; those with heavy tails through an inverse
 hyperbolic sine before, as otherwise a few rows set the scale; pixels share one scale
 from 0 to 1 and end in a sigmoid, as one scale each would blow up those that hardly
 ever change.
@@ -109,7 +108,8 @@ class Arsinh(Scale):
     def decode(self, scaled: Array) -> Array:
         """Return values."""
         inner = np.clip(self.after.decode(scaled), -_LARGEST, _LARGEST)
-        return np.sinh(inner) * self.width + self.centre
+        with np.errstate(over="ignore"):  # the grid cuts infinity off
+            return np.sinh(inner) * self.width + self.centre
 
 
 def fit_scale(
@@ -150,7 +150,7 @@ def _standard(values: Array) -> Affine:
 
 def _arsinh(values: Array) -> Arsinh:
     low, centre, high = np.percentile(values, [25, 50, 75]).tolist()
-    spread = values.std()
+    spread = _unit(values).std() * np.ptp(values)
     # Half of the values may be one number.
     width = _usable(max(high - low, 1e-3 * spread))
     bent = np.arcsinh((values - centre) / width)
