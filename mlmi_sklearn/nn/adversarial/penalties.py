@@ -54,7 +54,7 @@ def r1_penalty(logits: Tensor, x: Tensor) -> Tensor:
         raise ValueError(
             "x needs a gradient: call x.requires_grad_() before computing the logits."
         )
-    return 0.5 * _slopes(logits, x).flatten(1).square().sum(1).mean()
+    return 0.5 * _slopes(logits, x).square().sum(1).mean()
 
 
 def gradient_penalty(
@@ -115,7 +115,7 @@ def gradient_penalty(
         )
     x = _between(real.detach(), fake.detach(), generator).requires_grad_()
     with torch.enable_grad():
-        slopes = _slopes(critic(x), x).flatten(1)
+        slopes = _slopes(critic(x), x)
     excess = torch.linalg.vector_norm(slopes, dim=1) - target
     return (excess.clamp_min(0) if one_sided else excess).square().mean()
 
@@ -128,13 +128,13 @@ def _between(real: Tensor, fake: Tensor, generator: torch.Generator | None) -> T
 
 
 def _slopes(logits: Tensor, x: Tensor) -> Tensor:
-    """Return the gradient of each sample's score with respect to it."""
+    """Return the gradient (B, D) of each sample's score with respect to it."""
     if logits.requires_grad:
         (found,) = torch.autograd.grad(
             logits.sum(), x, create_graph=True, allow_unused=True
         )
         if found is not None:
-            return found
+            return found.reshape(len(x), -1)
     raise ValueError(
         "the scores do not depend on the samples; compute them from the very tensor, "
         "without detach() and outside of torch.no_grad()."
