@@ -22,8 +22,9 @@ from .episodes import EpisodeBatch, EpisodeBatches, EpisodeData
 __all__ = ["EpisodeNet", "spread"]
 
 # Weights of all tasks of a chunk: few enough for the cache of a processor, where more
-# tasks at a time only cost memory; many for an accelerator, which wants to be filled.
-_WEIGHTS_ON_HOST = 2**19
+# tasks at a time only cost memory (three of a conv4, for which more would take over
+# three times the memory of a loop); many for an accelerator, which wants to be filled.
+_WEIGHTS_ON_HOST = 3 * 2**17
 _WEIGHTS_ON_DEVICE = 2**25
 
 _SPOILT = (
