@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .domain_adaptation import MSDATransformer as MSDATransformer
     from .domain_adaptation import pack_domains as pack_domains
     from .domain_adaptation import unpack_domains as unpack_domains
+    from .generation import CGANSampler as CGANSampler
     from .meta_learning import AdaptedClassifier as AdaptedClassifier
     from .meta_learning import AdaptedRegressor as AdaptedRegressor
     from .meta_learning import FineTuneClassifier as FineTuneClassifier
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from .model_selection import search_tasks as search_tasks
     from .model_selection import transfer_setting as transfer_setting
     from .preprocessing import TileGrid as TileGrid
+    from .preprocessing import coordinate_map as coordinate_map
     from .supervised import NetClassifier as NetClassifier
     from .supervised import NetRegressor as NetRegressor
     from .uncertainty import DeepEnsembleClassifier as DeepEnsembleClassifier
@@ -68,6 +70,7 @@ _HOME = {
     "BagStatistics": "mil",
     "BagVLAD": "mil",
     "Bags": "containers",
+    "CGANSampler": "generation",
     "CitationKNN": "mil",
     "DANNClassifier": "domain_adaptation",
     "DANNRegressor": "domain_adaptation",
@@ -101,6 +104,7 @@ _HOME = {
     "all_estimators": "components",
     "check_bags": "containers",
     "check_mil_assumption": "mil",
+    "coordinate_map": "preprocessing",
     "find_component": "components",
     "hookimpl": "components",
     "list_components": "components",
@@ -115,6 +119,7 @@ _MODULES = {"base", "components", "containers", "datasets", "exceptions", "metri
 _MODULES |= {"inspection", "model_selection", "preprocessing"}
 _MODULES |= {
     "domain_adaptation",
+    "generation",
     "meta_learning",
     "mil",
     "nn",

@@ -118,6 +118,21 @@ _GENERATORS: dict[str, tuple[str, str | tuple[str, ...], str, str]] = {
     ),
 }
 
+_ON_IMAGES = ("image", "volume")
+_ON_ANYTHING = ("vector", "image", "volume")
+
+_AUGMENTATIONS = {
+    "translation": ("Translation", _ON_IMAGES, "Shifts by whole pixels."),
+    "cutout": ("Cutout", _ON_IMAGES, "A box of zeros."),
+    "flip": ("Flip", _ON_IMAGES, "Mirror images."),
+    "rotate": ("Rotate", _ON_IMAGES, "Small turns about the centre."),
+    "scale": ("Scale", _ON_IMAGES, "Zoom about the centre."),
+    "brightness": ("Brightness", _ON_IMAGES, "One number added to all pixels."),
+    "contrast": ("Contrast", _ON_IMAGES, "Intensities stretched about their mean."),
+    "noise": ("Noise", _ON_ANYTHING, "A normal number added to each entry."),
+    "feature-dropout": ("FeatureDropout", _ON_ANYTHING, "Some entries set to zero."),
+}
+
 _META_METHODS = {
     "maml": ("MAML", "Second derivatives through every step."),
     "fomaml": ("FOMAML", "MAML without second derivatives."),
@@ -132,6 +147,11 @@ _ESTIMATORS = {
         "mlmi_sklearn.uncertainty",
         {"family": "supervised", "type": "classifier"},
         "Mean of several nets, which tells how unsure they are.",
+    ),
+    "CGANSampler": (
+        "mlmi_sklearn.generation.cgan",
+        {"family": "generation", "type": "sampler"},
+        "Draws samples for given conditions.",
     ),
     "DANNClassifier": (
         "mlmi_sklearn.domain_adaptation.classifier",
@@ -342,6 +362,18 @@ def mlmi_register_generators(register: Register) -> None:
             f"{_NN}.generators:{attribute}",
             summary=summary,
             tags={"output": makes, "maps": maps},
+        )
+
+
+@hookimpl
+def mlmi_register_augmentations(register: Register) -> None:
+    """Register the random changes of vectors, images and volumes."""
+    for name, (attribute, takes, summary) in _AUGMENTATIONS.items():
+        register(
+            name,
+            f"{_NN}.augmentations:{attribute}",
+            summary=summary,
+            tags={"input": takes},
         )
 
 

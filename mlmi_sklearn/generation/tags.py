@@ -1,0 +1,42 @@
+"""Tags by which imbalanced-learn knows a sampler, without importing it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from sklearn.base import BaseEstimator
+from sklearn.utils import InputTags, Tags
+
+__all__ = ["SamplerTags"]
+
+
+@dataclass
+class _SampleTypes:
+    """What imbalanced-learn's ``sampler_tags`` says."""
+
+    sample_indices: bool = False
+
+
+@dataclass
+class _ResamplingInputTags(InputTags):
+    dataframe: bool = True
+
+
+@dataclass
+class _ResamplingTags(Tags):
+    sampler_tags: _SampleTypes = field(default_factory=_SampleTypes)
+
+
+class SamplerTags(BaseEstimator):
+    """Mixin: scikit-learn's tags with what imbalanced-learn looks for."""
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        wider = _ResamplingTags(**_values_of(tags))
+        wider.input_tags = _ResamplingInputTags(**_values_of(tags.input_tags))
+        return wider
+
+
+def _values_of(tags: Any) -> dict[str, Any]:
+    return {f.name: getattr(tags, f.name) for f in fields(tags)}
