@@ -39,7 +39,7 @@ def aligned_tables(named: dict[str, Any]) -> list[Table]:
     """
     tables = [_read(X, name) for name, X in named.items()]
     names = list(named)
-    if any(isinstance(X, pd.DataFrame) for X in tables):
+    if any(isinstance(X, pd.DataFrame) or X.dtype == object for X in tables):
         tables = _as_frames(tables, names)
     first = tables[0]
     for name, X in zip(names[1:], tables[1:], strict=True):
@@ -97,7 +97,7 @@ def _read(X: Any, name: str) -> Table:
 
 
 def _array(X: Any, name: str) -> Table:
-    """Return an array of numbers, or a frame where there are others among them."""
+    """Return an array of numbers, or of objects where there are others among them."""
     if hasattr(X, "detach") and hasattr(X, "cpu"):  # a tensor
         X = X.detach().cpu()
         X = X.float() if str(X.dtype) == "torch.bfloat16" else X
@@ -112,7 +112,7 @@ def _array(X: Any, name: str) -> Table:
     if array.dtype.kind in "OUS" and array.ndim == 2:
         frame = pd.DataFrame(array.astype(object)).infer_objects()
         if any(is_category(frame[c]) for c in frame):
-            return _checked_frame(frame, name)
+            return array.astype(object)
         array = frame.to_numpy(dtype=np.float64, na_value=np.nan)
     if array.dtype.kind not in "biuf":
         raise TypeError(
@@ -163,7 +163,8 @@ def _numbers(column: pd.Series[Any]) -> Array:
 
 def _as_frames(tables: list[Table], names: list[str]) -> list[pd.DataFrame]:
     """Return frames with the columns and kinds of the first frame among the tables."""
-    model = next(X for X in tables if isinstance(X, pd.DataFrame))
+    known = [X for X in tables if isinstance(X, pd.DataFrame)]
+    model = known[0] if known else pd.DataFrame(tables[0])
     frames: list[pd.DataFrame] = []
     for name, X in zip(names, tables, strict=True):
         frame = X
@@ -173,7 +174,8 @@ def _as_frames(tables: list[Table], names: list[str]) -> list[pd.DataFrame]:
                     f"{name} has shape {X.shape} beside a DataFrame of "
                     f"{model.shape[1]} columns; the numbers of columns must agree."
                 )
-            frame = pd.DataFrame(X, columns=model.columns)
+            frame = pd.DataFrame(X, columns=model.columns).infer_objects()
+            frame = _checked_frame(frame, name)
         frames.append(_in_order(frame, frames[0] if frames else model, name))
     pairs = zip(names, frames, strict=True)
     return [_same_kinds(frame, frames[0], name) for name, frame in pairs]

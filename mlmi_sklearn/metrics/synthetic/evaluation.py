@@ -13,7 +13,11 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from mlmi_sklearn.metrics.synthetic._features import scaled_features
-from mlmi_sklearn.metrics.synthetic._labels import is_continuous, label_columns
+from mlmi_sklearn.metrics.synthetic._labels import (
+    check_labels,
+    is_continuous,
+    label_columns,
+)
 from mlmi_sklearn.metrics.synthetic._tables import Table, aligned_tables, take_rows
 from mlmi_sklearn.metrics.synthetic.closeness import distance_to_closest_record, prdc
 from mlmi_sklearn.metrics.synthetic.likelihood import parzen_log_likelihood
@@ -213,6 +217,9 @@ def evaluate_synthetic(
     parts, volume = scaled_features(data, features)
     labels = {"X_train": y_train, "X_test": y_test, "X_synthetic": y_synthetic}
     tables = aligned_tables(data)
+    for name, X in data.items():
+        if labels[name] is not None:
+            check_labels(labels[name], X, name.replace("X", "y"), name)
     rows = [
         _Rows(space, table, labels[name])
         for name, space, table in zip(data, parts, tables, strict=True)

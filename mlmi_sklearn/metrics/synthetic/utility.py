@@ -221,8 +221,8 @@ def _require_shared(y_train: Array, y_test: Array) -> None:
     known, asked = pd.unique(y_train), pd.unique(y_test)
     if not np.isin(known.astype(object), asked.astype(object)).any():
         raise ValueError(
-            "y and y_synthetic have no class in common: "
-            f"{known[:5].tolist()} and {asked[:5].tolist()}."
+            "y and y_synthetic have no class in common: training labels are "
+            f"{known[:5].tolist()}, those to test on {asked[:5].tolist()}."
         )
 
 
