@@ -73,8 +73,8 @@ def parzen_log_likelihood(
     ----------
     Breuleux, Bengio and Vincent, "Quickly generating representative samples from an
     RBM-derived process", Neural Computation 23, 2011. Goodfellow et al., "Generative
-    adversarial nets", NeurIPS 2014, table 1. Theis, van den Oord and Bethge, "A note on
-    the evaluation of generative models", ICLR 2016, on its weaknesses.
+    adversarial nets", NeurIPS 2014, table 1. On its weaknesses: "A note on the
+    evaluation of generative models", ICLR 2016.
 
     Examples
     --------
