@@ -83,7 +83,9 @@ class Stages(BaseEstimator):
         shape = self._sample_shape(inputs)
         elements = int(np.prod(shape)) or 1
         backbone = getattr(module, "backbone", None)
-        large = len(inputs) > fewest and len(inputs) * elements > _FEW_ELEMENTS
+        # A sparse matrix has a shape, but no length.
+        n_rows = inputs.shape[0] if hasattr(inputs, "shape") else len(inputs)
+        large = n_rows > fewest and n_rows * elements > _FEW_ELEMENTS
         if large and isinstance(backbone, nn.Module) and not backbone.training:
             elements = max(elements, widest(backbone, shape))
         return max(_PREDICTION_ELEMENTS // elements, fewest)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from scipy import sparse
 from torch import nn
 
 from mlmi_sklearn import (
@@ -69,6 +70,14 @@ def test_batches_are_never_smaller_than_in_training(rows_and_labels, small_limit
     model.fit(X[:100], y[:100]).net_.module_.backbone.seen.clear()
     model.predict(X)
     assert largest(model.net_.module_.backbone) == 1000
+
+
+def test_sparse_rows_are_counted(rows_and_labels, small_limit):
+    X, y = rows_and_labels
+    model = NetClassifier(Wide(), batch_size=32, max_epochs=1, random_state=0)
+    model.fit(X[:100], y[:100])
+    at_once = model._rows_per_prediction(sparse.csr_matrix(X))
+    assert at_once == model._rows_per_prediction(X) == 2**19 // 2000
 
 
 def test_few_rows_are_not_measured(rows_and_labels):
