@@ -172,6 +172,11 @@ class GenerativeEstimator(Reading, TorchEstimator):
         backbone = build_backbone(recipe.parts["discriminator"], seen)
         loss = recipe.parts["loss"].build()
         n_auxiliary = options["n_classes"] if getattr(loss, "auxiliary", False) else 0
+        if getattr(loss, "auxiliary", False) and not n_auxiliary:
+            raise ValueError(
+                f"loss={self.loss!r} teaches classes, but y is not one column of "
+                "classes. Use loss='nonsaturating'."
+            )
         critic = ConditionalDiscriminator(
             backbone,
             options["vector_size"],

@@ -84,7 +84,7 @@ default=None
             )
         if n_samples < 1:
             raise ValueError(f"n_samples must be at least 1, got {n_samples}.")
-        lengths = {"y": _rows(y), "condition": _rows(condition)}
+        lengths = {"y": self._rows_of_y(y), "condition": _rows(condition)}
         # One row serves all samples.
         told = {name: k for name, k in lengths.items() if k is not None and k > 1}
         for name, k in told.items():
@@ -99,6 +99,11 @@ default=None
                 "as many of both."
             )
         return next(iter(told.values()), int(n_samples))
+
+    def _rows_of_y(self, y: Any) -> int | None:
+        """Return the rows of conditions; None for one that serves all samples."""
+        one_row = np.ndim(y) == 1 and self._encoder.ndim_ == 2
+        return None if one_row and not hasattr(y, "columns") else _rows(y)
 
     def _next_seed(self, random_state: Any) -> Any:
         """Return what seeds one call; without a seed, the next of a series."""
