@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 from sklearn.utils.validation import check_is_fitted
 
-from ..base.inputs import as_tensor
+from ..base.inputs import as_tensor, read_weight
 from ..metrics import SYNTHETIC_SCORERS, evaluate_synthetic
 from ..nn.adversarial import objective
 from .drawing import draw_samples, filled, seeds_of
@@ -33,7 +33,14 @@ _ROWS = 256
 class Judging(Sampling):
     """Mixin: ``score``, ``score_samples``, ``evaluate`` and ``objective``."""
 
-    def score(self, X: Any, y: Any = None, *, condition: Any = None) -> float:
+    def score(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        condition: Any = None,
+        sample_weight: Any = None,
+    ) -> float:
         """Return how good samples are for the conditions of real data.
 
         Parameters
@@ -44,6 +51,9 @@ class Judging(Sampling):
             Their conditions.
         condition : array-like, default=None
             As in ``fit``.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the real samples: as many rows as there are are drawn in
+            proportion to them.
 
         Returns
         -------
@@ -55,6 +65,11 @@ class Judging(Sampling):
         """
         check_is_fitted(self)
         inputs = self._read_judged(X, y, condition)
+        weight = read_weight(sample_weight, len(inputs))
+        if weight is not None:
+            source = seeds_of([self._seed, 5], 1)[0]
+            share = weight / weight.sum()
+            inputs = inputs.take(source.choice(len(share), len(share), p=share))
         scorer = self._synthetic_scorer({"_encoder": self._encoder})
         return scorer(self.net_.module_, inputs, *inputs.original[:2], self._seed)
 

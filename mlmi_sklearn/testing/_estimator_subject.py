@@ -21,9 +21,15 @@ __all__ = ["EstimatorSubject", "blocks", "quiet", "require_same"]
 Array = NDArray[Any]
 
 #: Largest values of parameters with which checks fit.
-_QUICK = {"max_epochs": 3, "n_estimators": 3, "n_repeats": 2}
+_QUICK = {"max_epochs": 3, "max_iter": 20, "n_estimators": 3, "n_repeats": 2}
 
-_OUTPUTS = ("predict", "predict_proba", "decision_function", "transform")
+_OUTPUTS = (
+    "predict",
+    "predict_proba",
+    "decision_function",
+    "transform",
+    "score_samples",
+)
 
 # From one instance to fifty, in no order.
 _LENGTHS = (3, 1, 50, 7, 2, 12, 1, 5, 4, 1, 9, 2, 6, 3, 17, 1, 8, 2, 5, 3, 11, 4, 1, 30)

@@ -22,6 +22,7 @@ from ._mil_errors import MIL_ERROR_CHECKS
 from ._mil_instances import INSTANCE_METHODS, MIL_INSTANCE_CHECKS
 from ._mil_predictions import MIL_PREDICTION_CHECKS
 from ._mil_tools import MIL_TOOL_CHECKS
+from ._samplers import SAMPLER_CHECKS
 
 __all__ = ["check_mlmi_estimator", "family_of", "mlmi_estimator_checks"]
 
@@ -33,6 +34,7 @@ _FAMILIES: dict[str, list[Callable[[EstimatorSubject], None]]] = {
         *MIL_TOOL_CHECKS,
     ],
     "domain_adaptation": [*DOMAIN_CHECKS],
+    "generation": [*SAMPLER_CHECKS],
 }
 
 # Skipped by scikit-learn itself unless SCIPY_ARRAY_API is set before scipy is imported.
@@ -59,7 +61,7 @@ def check_mlmi_estimator(
     ----------
     estimator : estimator
         An instance, not a class. It is cloned, never fitted itself.
-    family : {"mil", "domain_adaptation", "any"}, default=None
+    family : {"mil", "domain_adaptation", "generation", "any"}, default=None
         Which further checks to run; "any" for none. None finds out, as
         :func:`family_of` does.
     sklearn_checks : bool, default=True
@@ -160,6 +162,8 @@ def family_of(estimator: Any) -> str:
             family = str(part.tags["family"])
             if family == "domain_adaptation" and not _knows_domains(estimator):
                 return "any"  # a helper of the family, such as a transformer
+            if family == "generation" and not hasattr(estimator, "sample"):
+                return "any"
             return family if family in _FAMILIES else "any"
     if any(hasattr(type(estimator), name) for name in INSTANCE_METHODS):
         return "mil"

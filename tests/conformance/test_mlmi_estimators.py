@@ -31,5 +31,6 @@ def test_families_are_recognised():
         assert (name, "check_companions_do_not_matter") in checks
     for name in ("DANNClassifier", "MMEClassifier", "ImportanceWeightedClassifier"):
         assert (name, "check_target_labels_are_ignored") in checks
+    assert ("CGANSampler", "check_conditions_come_back_as_asked") in checks
     assert ("NetClassifier", "check_failed_fit_changes_nothing") in checks
     assert ("NetClassifier", "check_companions_do_not_matter") not in checks
