@@ -20,6 +20,8 @@ from ..base.parts import resolve_part
 from ..base.plan import Plan, split_rows
 from ..base.state import resume_optimizer
 from ..base.targets import Encoded
+from ..base.warn import warn_user
+from ..exceptions import FitInterruptedWarning
 from ..nn.augmentations import Chain
 from ..nn.generation import (
     ConditionalDiscriminator,
@@ -56,6 +58,11 @@ _R1_INTERVAL = 4
 _EVALUATIONS = 20
 
 _HIDDEN = (256, 256)
+
+_INTERRUPTED = (
+    "{}.fit was interrupted after {} steps; the generator trained so far is kept and "
+    "can draw samples."
+)
 
 
 class GenerativeEstimator(Reading, TorchEstimator):
@@ -195,7 +202,7 @@ class GenerativeEstimator(Reading, TorchEstimator):
     ) -> LeanNet:
         net: Any = super()._start_net(inputs, recipe, plan, resume, epochs)
         net.noise_seed = plan.noise_seed
-        net.steps_before_ = self.n_iter_ if resume else 0
+        net.steps_before = self.n_iter_ if resume else 0
         if epochs is None:
             net.n_steps = int(self.max_iter)
         elif resume:
@@ -231,12 +238,13 @@ class GenerativeEstimator(Reading, TorchEstimator):
         if bridge is not None:
             bridge.close()
         if net.interrupted_:
-            self._warn_interrupted(net)
+            message = _INTERRUPTED.format(type(self).__name__, net.steps_done_)
+            warn_user(message, FitInterruptedWarning)
         attributes |= {"_seed": plan.noise_seed, "_calls": 0}
-        done = net.steps_before_ + net.steps_done_
+        done = net.steps_before + net.steps_done_
         attributes["best_iter_"] = done
         if checkpoint is not None and checkpoint.best_step_:
-            attributes["best_iter_"] = net.steps_before_ + checkpoint.best_step_
+            attributes["best_iter_"] = net.steps_before + checkpoint.best_step_
 
     def _split(self, inputs: GANInputs, plan: Plan) -> tuple[GANInputs, Any]:
         """Set rows aside to judge samples by, if training may end early."""

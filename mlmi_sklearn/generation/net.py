@@ -48,8 +48,8 @@ class GANNet(LeanNet):
         Seed of latent vectors and augmentations.
     n_steps : int or None
         Steps of the generator in all; None for whole epochs.
-    weight_decay : float
-        Of both optimisers.
+    steps_before : int
+        Steps that this training continues.
 
     Attributes
     ----------
@@ -67,6 +67,7 @@ class GANNet(LeanNet):
         averaging: float = 0.0,
         noise_seed: int = 0,
         n_steps: int | None = None,
+        steps_before: int = 0,
         **kwargs: Any,
     ) -> None:
         self.settings = settings
@@ -74,6 +75,7 @@ class GANNet(LeanNet):
         self.averaging = averaging
         self.noise_seed = noise_seed
         self.n_steps = n_steps
+        self.steps_before = steps_before
         super().__init__(*args, **kwargs)
 
     # -- construction ---------------------------------------------------------------
@@ -108,13 +110,8 @@ class GANNet(LeanNet):
         """Draw batches of rows with their conditions."""
         if not isinstance(dataset, GANData):
             return super().get_iterator(dataset, training)
-        left = None if self.n_steps is None else self.n_steps - self.steps_done_
-        steps = dataset.steps_per_epoch
         return GANBatches(
-            dataset,
-            self.batch_size,
-            self.generator or generator_on_cpu(0),
-            steps if left is None else min(steps, left),
+            dataset, self.batch_size, self.generator or generator_on_cpu(0)
         )
 
     # -- training -------------------------------------------------------------------
@@ -148,6 +145,8 @@ class GANNet(LeanNet):
         self.module_.average.eval()
         self.average_is_ready_ = False
         self.epoch_is_fresh_ = True
+        if self.n_steps is not None:  # the last run may be a short one
+            iterator.n_steps = min(iterator.n_steps, self.n_steps - self.steps_done_)
         self.steps_in_epoch_ = len(iterator)
         self._listened = self._has_batch_listeners()
         self.stepper_.begin()
@@ -248,7 +247,7 @@ class GANNet(LeanNet):
         self.history.record("discriminator_loss", judged)
         self.history.record("generator_loss", made)
         self.history.record("lr", self.optimizer_.param_groups[0]["lr"])
-        self.history.record("step", self.steps_done_)
+        self.history.record("step", self.steps_before + self.steps_done_)
         best = self.best_losses_.get("train_loss", math.inf)
         self.best_losses_["train_loss"] = min(best, judged)
         self.history.record("train_loss_best", judged < best)
