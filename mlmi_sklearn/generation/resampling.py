@@ -7,13 +7,13 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from .drawing import seeds_of
-from .sampling import Sampling, pick_rows
+from .joining import copied, densified, joined, rows_like
+from .sampling import Sampling
 
 __all__ = ["Resampling", "samples_to_add"]
 
@@ -74,7 +74,8 @@ def _by_name(name: str, counts: dict[Any, int]) -> dict[Any, int]:
             f"sampling_strategy={name!r} is not known. Known names are "
             f"{list(_STRATEGIES)}."
         )
-    largest, smallest = max(counts, key=counts.get), min(counts, key=counts.get)  # type: ignore[arg-type]
+    largest = max(counts, key=counts.__getitem__)
+    smallest = min(counts, key=counts.__getitem__)
     chosen = {
         "minority": lambda c: c == smallest,
         "not minority": lambda c: c != smallest,
@@ -112,7 +113,7 @@ def _by_ratio(ratio: float, counts: dict[Any, int]) -> dict[Any, int]:
             f"{len(counts)}. Pass a name or a dict."
         )
     largest, smallest = max(counts.values()), min(counts.values())
-    minority = min(counts, key=counts.get)  # type: ignore[arg-type]
+    minority = min(counts, key=counts.__getitem__)
     missing = int(largest * ratio) - smallest
     if missing < 0:
         raise ValueError(
@@ -125,6 +126,8 @@ def _by_ratio(ratio: float, counts: dict[Any, int]) -> dict[Any, int]:
 class Resampling(Sampling):
     """Mixin: ``fit_resample``, as imbalanced-learn's samplers have it."""
 
+    sampling_strategy_: dict[Any, int] | None
+
     def fit_resample(self, X: Any, y: Any, *, condition: Any = None) -> tuple[Any, Any]:
         """Fit, and return the data with synthetic samples of the smaller classes.
 
@@ -132,8 +135,8 @@ class Resampling(Sampling):
         ----------
         X : DataFrame, sparse matrix or array-like of shape (n_samples, ...)
             The samples.
-        y : array-like of shape (n_samples,)
-            Classes.
+        y : array-like of shape (n_samples,), (n_samples, 1) or (n_samples, n_classes)
+            Classes; of several columns exactly one must be 1 in each row.
         condition : array-like, default=None
             As in ``fit``; a synthetic sample gets that of a real one of its class.
 
@@ -148,40 +151,40 @@ class Resampling(Sampling):
             If ``y`` is not one column of classes, or ``sampling_strategy`` does not
             fit it.
         """
+        self._validate_params()
         check_classification_targets(y)
         labels = _labels_of(y)
         if len(np.unique(labels)) < 2:
             raise ValueError(
-                "The target 'y' needs to have more than 1 class. Got "
-                f"{len(np.unique(labels))} class instead"
+                "y has one class, so there is nothing to balance. Pass samples of at "
+                "least two classes."
             )
-        dense = X.toarray() if sparse.issparse(X) else X
-        self.fit(dense, labels, condition=condition)
+        # Before training, which may take long.
         added = samples_to_add(self.sampling_strategy, labels)
+        self.fit(densified(X), labels, condition=condition)
         self.sampling_strategy_ = added
         wanted = np.repeat(list(added), list(added.values()))
         if not len(wanted):
-            return _copied(X), _copied(y)
+            return copied(X), copied(y)
         which, latent = seeds_of([self._seed, 4], 2)
         rows = _rows_of_classes(labels, wanted, which)
-        asked = labels[rows]
         beside = None if condition is None else np.asarray(condition)[rows]
-        drawn = self._draw(asked, beside, len(rows), latent)
-        return _joined(X, drawn), _joined(y, _like(y, labels, rows))
+        drawn = self._draw(labels[rows], beside, len(rows), latent)
+        return joined(X, drawn), joined(y, rows_like(y, rows))
 
 
 def _labels_of(y: Any) -> Array:
-    """Return class labels of (n,) targets, or of one column of indicators."""
-    if type_of_target(y, input_name="y") == "multilabel-indicator":
-        indicators = y.toarray() if sparse.issparse(y) else np.asarray(y)
-        if (indicators.sum(1) > 1).any():
-            raise ValueError(
-                "Imbalanced-learn currently supports binary, multiclass and binarized "
-                "encoded multiclasss targets. Multilabel and multioutput targets are "
-                "not supported."
-            )
-        return indicators.argmax(1)
-    return np.asarray(y).ravel()
+    """Return class labels of (n,) targets, or of columns of which one is 1."""
+    if type_of_target(y, input_name="y") != "multilabel-indicator":
+        return np.asarray(y).ravel()
+    indicators = y.toarray() if sparse.issparse(y) else np.asarray(y)
+    if (indicators.sum(1) != 1).any():
+        raise ValueError(
+            "y has several columns, and in some rows not exactly one of them is 1. "
+            "Multilabel and multioutput targets are not supported: pass one class for "
+            "each sample."
+        )
+    return indicators.argmax(1)
 
 
 def _rows_of_classes(labels: Array, wanted: Array, source: Any) -> Array:
@@ -192,37 +195,3 @@ def _rows_of_classes(labels: Array, wanted: Array, source: Any) -> Array:
         here = wanted == c
         found[here] = rows[source.integers(len(rows), size=here.sum())]
     return found
-
-
-def _like(y: Any, labels: Array, rows: Array) -> Any:
-    """Return targets of rows in the form of ``y``."""
-    if sparse.issparse(y):
-        return y.tocsr()[rows]
-    if hasattr(y, "iloc"):
-        return pick_rows(y, rows)
-    return np.asarray(y)[rows]
-
-
-def _joined(first: Any, second: Any) -> Any:
-    """Put two sets one after the other, in the type of the first."""
-    if sparse.issparse(first):
-        return sparse.vstack([first, _as_sparse(second, first)], format=first.format)
-    if hasattr(first, "iloc"):
-        if not hasattr(second, "iloc"):
-            second = pd.DataFrame(second, columns=first.columns)
-        joined = pd.concat([first, second], ignore_index=True)
-        return joined.astype(_types_of(first))
-    first = np.asarray(first)
-    return np.concatenate([first, np.asarray(second).astype(first.dtype)])
-
-
-def _types_of(values: Any) -> Any:
-    return values.dtypes if values.ndim == 2 else values.dtype
-
-
-def _as_sparse(values: Any, like: Any) -> Any:
-    return sparse.csr_matrix(values, dtype=like.dtype)
-
-
-def _copied(values: Any) -> Any:
-    return values.copy() if hasattr(values, "copy") else np.array(values)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin
 from sklearn.utils import InputTags, Tags
 
 __all__ = ["SamplerTags"]
@@ -28,8 +28,8 @@ class _ResamplingTags(Tags):
     sampler_tags: _SampleTypes = field(default_factory=_SampleTypes)
 
 
-class SamplerTags(BaseEstimator):
-    """Mixin: scikit-learn's tags with what imbalanced-learn looks for."""
+class SamplerTags(OneToOneFeatureMixin, BaseEstimator):
+    """Mixin: tags and names of features, as imbalanced-learn looks for them."""
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
