@@ -129,7 +129,7 @@ _MODULES |= {
     "training",
     "uncertainty",
 }
-_SPEC_SUFFIXES = ("Backbone", "Loss", "Pooling", "Divergence")
+_SPEC_SUFFIXES = ("Backbone", "Loss", "Pooling", "Divergence", "Generator")
 
 __all__ = sorted([*_HOME, "__version__"])
 
