@@ -13,7 +13,7 @@ help:
 	@echo "make test-all  the tests and the slow science"
 	@echo "make lint      ruff, mypy, import-linter, codespell"
 	@echo "make bench     side by side with peers; tables in benchmarks/results/"
-	@echo "make bench-science  accuracy of bags, domain adaptation and meta-learning, and memory (hours)"
+	@echo "make bench-science  accuracy of all families, and memory (hours)"
 
 $(VENV)/base.stamp: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12 ...")'
@@ -57,6 +57,7 @@ bench: $(VENV)/bench.stamp
 	$(RUN) benchmarks/bench_da_moons.py
 	$(RUN) benchmarks/bench_da_skada.py
 	$(RUN) benchmarks/bench_meta_speed.py
+	$(RUN) benchmarks/bench_gan_speed.py
 	$(RUN) benchmarks/readme_table.py
 
 bench-science: $(VENV)/base.stamp
@@ -71,6 +72,10 @@ bench-science: $(VENV)/base.stamp
 	$(RUN) benchmarks/bench_meta_sinusoid.py --iterations 70000
 	$(RUN) benchmarks/bench_meta_omniglot.py
 	$(RUN) benchmarks/bench_meta_parkinsons.py
+	$(RUN) benchmarks/bench_gan_tables.py
+	$(RUN) benchmarks/bench_gan_tables.py --parts digits cancer --ctgan --seeds 1
+	$(RUN) benchmarks/bench_gan_phantom.py
+	$(RUN) benchmarks/bench_gan_translation.py
 	$(RUN) benchmarks/readme_table.py
 
 clean:
