@@ -27,19 +27,16 @@ def densified(X: Any) -> Any:
     Returns
     -------
     DataFrame or array-like
-        ``X`` itself if there is nothing sparse about it.
+        The same values; anything else is returned as it is.
     """
     if sparse.issparse(X):
         return X.toarray()
     if not isinstance(X, pd.DataFrame):
         return X
-    dense = [
-        c.sparse.to_dense() if isinstance(c.dtype, pd.SparseDtype) else c
-        for _, c in X.items()
-    ]
-    if all(c is own for c, (_, own) in zip(dense, X.items(), strict=True)):
+    if not any(isinstance(t, pd.SparseDtype) for t in X.dtypes):
         return X
-    return pd.concat(dense, axis=1)
+    kinds = [t.subtype if isinstance(t, pd.SparseDtype) else t for t in X.dtypes]
+    return X.astype(dict(zip(X.columns, kinds, strict=True)))
 
 
 def rows_like(y: Any, rows: Array) -> Any:
@@ -56,7 +53,7 @@ def joined(first: Any, second: Any) -> Any:
 
     Parameters
     ----------
-    first : DataFrame, Series, polars table, sparse matrix, list or array-like
+    first : DataFrame or Series of pandas or polars, sparse matrix, list or array-like
         Real rows.
     second : DataFrame, Series or ndarray
         Synthetic ones.
@@ -64,7 +61,7 @@ def joined(first: Any, second: Any) -> Any:
     Returns
     -------
     same type as `first`, or ndarray
-        Both. A DataFrame is numbered anew, and its columns keep their types.
+        Both. A table of pandas is numbered anew, and its columns keep their types.
     """
     if sparse.issparse(first):
         below = sparse.csr_matrix(second, dtype=first.dtype)
@@ -73,9 +70,8 @@ def joined(first: Any, second: Any) -> Any:
         return _joined_pandas(first, second)
     if isinstance(first, list):
         return copied(first) + np.asarray(second).tolist()
-    if hasattr(first, "schema") and isinstance(second, pd.DataFrame):
-        columns = {name: second[name].tolist() for name in second.columns}
-        return first.vstack(type(first)(columns, schema=first.schema))
+    if type(first).__module__.startswith("polars"):
+        return _joined_polars(first, second)
     first = np.asarray(first)
     return np.concatenate([first, np.asarray(second).astype(first.dtype)])
 
@@ -86,6 +82,14 @@ def _joined_pandas(first: Any, second: Any) -> Any:
     # Types first: numbers between sparse and dense columns have none in common.
     second = second.astype(first.dtypes if first.ndim == 2 else first.dtype)
     return pd.concat([first, second], ignore_index=True)
+
+
+def _joined_polars(first: Any, second: Any) -> Any:
+    if not hasattr(first, "schema"):
+        values = [*first.to_list(), *np.asarray(second).tolist()]
+        return type(first)(first.name, values, dtype=first.dtype)
+    columns = {name: second[name].tolist() for name in second.columns}
+    return first.vstack(type(first)(columns, schema=first.schema))
 
 
 def copied(values: Any) -> Any:

@@ -148,8 +148,8 @@ class Resampling(Sampling):
         Raises
         ------
         ValueError
-            If ``y`` is not one column of classes, or ``sampling_strategy`` does not
-            fit it.
+            If ``y`` is not one column of classes, is ignored (``condition="none"``), or
+            ``sampling_strategy`` does not fit it.
         """
         self._validate_params()
         check_classification_targets(y)
@@ -158,6 +158,11 @@ class Resampling(Sampling):
             raise ValueError(
                 "y has one class, so there is nothing to balance. Pass samples of at "
                 "least two classes."
+            )
+        if self.condition == "none":
+            raise ValueError(
+                "condition='none' ignores y, but fit_resample draws samples of given "
+                "classes. Use condition='auto'."
             )
         # Before training, which may take long.
         added = samples_to_add(self.sampling_strategy, labels)
