@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     from .domain_adaptation import MSDATransformer as MSDATransformer
     from .domain_adaptation import pack_domains as pack_domains
     from .domain_adaptation import unpack_domains as unpack_domains
+    from .generation import AdversarialRegularizer as AdversarialRegularizer
     from .generation import CGANSampler as CGANSampler
+    from .generation import ImageTranslator as ImageTranslator
     from .meta_learning import AdaptedClassifier as AdaptedClassifier
     from .meta_learning import AdaptedRegressor as AdaptedRegressor
     from .meta_learning import FineTuneClassifier as FineTuneClassifier
@@ -66,6 +68,7 @@ if TYPE_CHECKING:
     from .uncertainty import DeepEnsembleClassifier as DeepEnsembleClassifier
 
 _HOME = {
+    "AdversarialRegularizer": "generation",
     "BagFisherVector": "mil",
     "BagStatistics": "mil",
     "BagVLAD": "mil",
@@ -76,6 +79,7 @@ _HOME = {
     "DANNRegressor": "domain_adaptation",
     "DeepEnsembleClassifier": "uncertainty",
     "ImportanceWeightedClassifier": "domain_adaptation",
+    "ImageTranslator": "generation",
     "InstanceWise": "mil",
     "MILClassifier": "mil",
     "MILESTransformer": "mil",

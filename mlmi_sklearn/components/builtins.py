@@ -153,6 +153,11 @@ _ESTIMATORS = {
         {"family": "generation", "type": "sampler"},
         "Draws samples for given conditions.",
     ),
+    "ImageTranslator": (
+        "mlmi_sklearn.generation.translation",
+        {"family": "generation", "type": "transformer"},
+        "Makes one image of another.",
+    ),
     "DANNClassifier": (
         "mlmi_sklearn.domain_adaptation.classifier",
         {"family": "domain_adaptation", "type": "classifier"},

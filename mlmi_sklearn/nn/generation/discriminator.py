@@ -109,8 +109,8 @@ class ConditionalDiscriminator(nn.Module):
         self.backbone = backbone
         self.projects = conditioning == "projection" and vector_size > 0
         width = int(getattr(backbone, "out_features", 0))
-        self.deviation = MinibatchDeviation() if minibatch_std else None
-        self.head = nn.Linear(width + int(minibatch_std), 1)
+        self.deviation = MinibatchDeviation(width) if minibatch_std else None
+        self.head = _head(width, self.deviation)
         self.projection = (
             nn.Linear(vector_size, width, bias=False) if self.projects else None
         )
@@ -150,32 +150,48 @@ class ConditionalDiscriminator(nn.Module):
 
 
 class MinibatchDeviation(nn.Module):
-    """Append the mean deviation of features over the batch.
+    """Append deviations over the batch of a few projections of the features.
 
-    In evaluation mode it is the running mean of training, so that the score of a
+    In evaluation mode they are the running mean of training, so that the score of a
     sample does not depend on its companions.
+
+    Parameters
+    ----------
+    in_features : int
+        D, length of the features.
+    n_projections : int, default=8
+        K, deviations that are appended.
 
     Examples
     --------
-    >>> MinibatchDeviation()(torch.zeros(4, 3)).shape
-    torch.Size([4, 4])
+    >>> MinibatchDeviation(3)(torch.zeros(4, 3)).shape
+    torch.Size([4, 11])
     """
 
     typical: Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, in_features: int, n_projections: int = 8) -> None:
         super().__init__()
-        self.register_buffer("typical", torch.zeros(()))
+        self.project = nn.Linear(in_features, n_projections, bias=False)
+        self.register_buffer("typical", torch.zeros(n_projections))
 
     def forward(self, f: Tensor) -> Tensor:
-        """Return (B, D + 1)."""
+        """Return (B, D + K)."""
         if self.training and len(f) > 1:
             # The epsilon keeps the root's slope finite where features agree.
-            found = (f.var(0, unbiased=False) + 1e-8).sqrt().mean()
+            found = (self.project(f).var(0, unbiased=False) + 1e-8).sqrt()
             self.typical.lerp_(found.detach(), 0.01)
         else:
             found = self.typical
-        return torch.cat([f, found.expand(len(f), 1)], 1)
+        return torch.cat([f, found.expand(len(f), -1)], 1)
+
+
+def _head(width: int, deviation: MinibatchDeviation | None) -> nn.Module:
+    """Return what makes a logit of features; deviations need a hidden layer."""
+    if deviation is None:
+        return nn.Linear(width, 1)
+    wider = width + len(deviation.typical)
+    return nn.Sequential(nn.Linear(wider, 64), nn.LeakyReLU(0.2), nn.Linear(64, 1))
 
 
 def apply_spectral_norm(module: nn.Module) -> nn.Module:

@@ -75,13 +75,14 @@ def test_minibatch_deviation_sees_collapse_and_keeps_rows_apart_in_evaluation():
         judge(X, Y)
     judge.eval()
     assert_close(judge(X, Y)[:2], judge(X[:2], Y[:2]))
-    part = MinibatchDeviation()
-    assert part(torch.ones(4, 2))[0, -1] < 1e-3 < part(torch.randn(4, 2))[0, -1]
+    part = MinibatchDeviation(2)
+    same, spread = part(torch.ones(4, 2))[0, 2:], part(torch.randn(4, 2))[0, 2:]
+    assert float(same.max()) < 1e-3 < float(spread.max())
 
 
 def test_gradient_of_the_deviation_is_finite_where_features_agree():
     f = torch.ones(4, 2, requires_grad=True)
-    MinibatchDeviation()(f).sum().backward()
+    MinibatchDeviation(2)(f).sum().backward()
     assert bool(torch.isfinite(f.grad).all())
 
 
