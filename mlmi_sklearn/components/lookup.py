@@ -139,9 +139,9 @@ class Registry:
         short = list(dict.fromkeys(sorted(part.name for part in parts)))
         qualified = [part.qualified_name for part in parts]
         hint = did_you_mean(name, qualified if ":" in name else short)
-        have = f"Available: {', '.join(short)}." if short else "There is none yet."
         raise ComponentNotFoundError(
-            f"no {kind} is called {name!r}.{hint} {have}{self._troubles()}"
+            f"no {kind} is called {name!r}.{hint} Available: {', '.join(short)}."
+            f"{self._troubles()}"
         )
 
     def _troubles(self) -> str:

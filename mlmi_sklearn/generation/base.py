@@ -161,9 +161,14 @@ class GenerativeEstimator(Reading, TorchEstimator):
             "latent_dim": int(self.latent_dim),
             "conditioning": self.conditioning,
             "spectral_norm": bool(self.spectral_norm),
-            "minibatch_std": bool(self.minibatch_std),
+            "minibatch_std": self._sees_batches(inputs),
             "n_classes": 0 if classes is None else len(classes),
         }
+
+    def _sees_batches(self, inputs: GANInputs) -> bool:
+        if self.minibatch_std == "auto":
+            return inputs.values.ndim > 2 and inputs.maps is None
+        return bool(self.minibatch_std)
 
     def _assemble(self, recipe: Recipe) -> nn.Module:
         options = recipe.options

@@ -128,7 +128,7 @@ class CGANSampler(SamplerTags, Resampling, Judging, GenerativeEstimator):
         spectral_norm: bool = False,
         gradient_penalty: float = 0.0,
         diversity: float = 0.0,
-        minibatch_std: bool = False,
+        minibatch_std: Any = "auto",
         ema: float = 0.999,
         augment: Any = None,
         latent_dim: int = 32,

@@ -24,7 +24,7 @@ GAN_CONSTRAINTS: dict[str, list[Any]] = {
     "spectral_norm": ["boolean"],
     "gradient_penalty": _NOT_NEGATIVE,
     "diversity": _NOT_NEGATIVE,
-    "minibatch_std": ["boolean"],
+    "minibatch_std": ["boolean", StrOptions({"auto"})],
     "ema": [Interval(Real, 0, 1, closed="left")],
     "augment": [*COMPONENT, list, tuple, None],
     "latent_dim": _POSITIVE_INT,

@@ -23,8 +23,10 @@ _TEXT = cleandoc("""
     diversity : float, default=0.0
         Weight of the reward for samples that differ as their latent vectors do (Mao et
         al. 2019).
-    minibatch_std : bool, default=False
-        Whether D sees how much samples of a batch differ.
+    minibatch_std : bool or "auto", default="auto"
+        Whether D sees how much samples of a batch differ (Karras et al. 2018), without
+        which generators of images draw the same few. "auto" is True for images and
+        volumes, unless maps say what each of them is to show.
     ema : float, default=0.999
         Decay of the running mean of the generator, in [0, 1); 0 draws samples with the
         last weights.

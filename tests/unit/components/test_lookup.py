@@ -67,9 +67,9 @@ def test_not_found_names_plugins_that_might_have_had_it(registry, bomb, losses):
     assert "Plugin 'main' of 'quiet' is disabled: switched off" in text
 
 
-def test_not_found_in_a_kind_that_is_empty(registry):
-    with pytest.raises(ComponentNotFoundError, match="There is none yet"):
-        registry().find("augmentation", "flip")
+def test_not_found_lists_what_there_is(registry):
+    with pytest.raises(ComponentNotFoundError, match="'flip'.*Available: .*cutout"):
+        registry().find("augmentation", "flp")
 
 
 def test_qualified_not_found(registry, losses):
