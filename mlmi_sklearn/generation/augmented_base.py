@@ -44,8 +44,8 @@ def inner_has(method: str) -> Callable[[Any], bool]:
     """Return a condition for ``available_if``: the estimator has a method."""
 
     def check(self: Any) -> bool:
-        inner = getattr(self, "estimator_", None) or self._inner()
-        return hasattr(inner, method)
+        fitted = hasattr(self, "estimator_")
+        return hasattr(self.estimator_ if fitted else self._inner(), method)
 
     return check
 
