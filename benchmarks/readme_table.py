@@ -6,6 +6,7 @@ Run: ``make bench`` (which ends with it) or ``python benchmarks/readme_table.py`
 from __future__ import annotations
 
 import json
+import statistics
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,18 @@ CHARACTER_METHODS = {
     "first order": 'one step of 0.4, `method="fomaml"`',
     "fine-tuning": "`FineTuneClassifier`",
     "from scratch": "from scratch",
+}
+
+
+PARTS = {"digits": "digits", "cancer": "breast cancer"}
+
+SAMPLERS = {
+    "real": "the training data themselves",
+    "CGANSampler": "`CGANSampler`",
+    "GaussianMixture": "a Gaussian mixture for each class",
+    "KernelDensity": "a kernel density for each class",
+    "SMOTE": "SMOTE, new rows only",
+    "CTGAN": "CTGAN 0.12.1",
 }
 
 
@@ -128,6 +141,28 @@ def meta_speed() -> list[str]:
     return ["", line(head), line(["---"] * 3), *map(line, cells)]
 
 
+def gan_tables() -> list[str]:
+    """One row a sampler, for digits and breast cancer."""
+    path = ROOT / "benchmarks/results/gan_tables.json"
+    found: dict[str, Any] = json.loads(path.read_text())
+    measures = {
+        "logistic": "trained on it, tested on real",
+        "c2st": "told from real (AUC)",
+        "coverage": "coverage",
+        "dcr": "nearer to training rows",
+    }
+    table = []
+    for part in ("digits", "cancer"):
+        for sampler, row in found[part].items():
+            cells = []
+            for name in measures:
+                mean, sd = statistics.mean(row[name]), statistics.pstdev(row[name])
+                cells.append(f"{mean:.2f} ± {sd:.2f}")
+            table.append([PARTS[part], SAMPLERS.get(sampler, sampler), *cells])
+    head = ["data", "samples of", *measures.values()]
+    return [line(head), line(["---"] * len(head)), *map(line, table)]
+
+
 def replaced(text: str, name: str, table: list[str]) -> str:
     """Return the text with another table between the markers of that name."""
     begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
@@ -143,6 +178,7 @@ def main() -> None:
     text = replaced(path.read_text(), "sets", mil_sets())
     text = replaced(text, "shifts", da_digits())
     text = replaced(text, "characters", meta_omniglot())
+    text = replaced(text, "samples", gan_tables())
     path.write_text(replaced(text, "bench", speed))
 
 
