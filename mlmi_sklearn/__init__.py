@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from .domain_adaptation import pack_domains as pack_domains
     from .domain_adaptation import unpack_domains as unpack_domains
     from .generation import AdversarialRegularizer as AdversarialRegularizer
+    from .generation import AugmentedClassifier as AugmentedClassifier
+    from .generation import AugmentedRegressor as AugmentedRegressor
     from .generation import CGANSampler as CGANSampler
     from .generation import ImageTranslator as ImageTranslator
     from .meta_learning import AdaptedClassifier as AdaptedClassifier
@@ -69,6 +71,8 @@ if TYPE_CHECKING:
 
 _HOME = {
     "AdversarialRegularizer": "generation",
+    "AugmentedClassifier": "generation",
+    "AugmentedRegressor": "generation",
     "BagFisherVector": "mil",
     "BagStatistics": "mil",
     "BagVLAD": "mil",

@@ -153,6 +153,16 @@ _ESTIMATORS = {
         {"family": "generation", "type": "sampler"},
         "Draws samples for given conditions.",
     ),
+    "AugmentedClassifier": (
+        "mlmi_sklearn.generation.augmented",
+        {"family": "generation", "type": "classifier"},
+        "Any classifier, trained on real and synthetic rows.",
+    ),
+    "AugmentedRegressor": (
+        "mlmi_sklearn.generation.augmented",
+        {"family": "generation", "type": "regressor"},
+        "Any regressor, trained on real and synthetic rows.",
+    ),
     "ImageTranslator": (
         "mlmi_sklearn.generation.translation",
         {"family": "generation", "type": "transformer"},

@@ -54,8 +54,9 @@ _TEXT = cleandoc("""
     lr_schedule : str or callable, default="constant"
         As in :class:`~mlmi_sklearn.NetClassifier`.
     balanced_batches : bool or "auto", default="auto"
-        Whether every class has the same share of a batch. "auto" gives rare classes
-        more than their share, but no row more than 20 times that of a common one.
+        Whether every class, or combination of classes, has the same share of a batch;
+        "auto" is True. Shares of what ``sample`` draws are those of the data all the
+        same.
     preprocess : str or transformer, default="auto"
         How numbers are scaled for the nets: "auto", "standard", "minmax", "none", or a
         transformer with ``inverse_transform``.

@@ -4,6 +4,7 @@ scikit-learn's checks of the same estimators are in test_sklearn_checks.py.
 """
 
 from mlmi_sklearn import (
+    CGANSampler,
     InstanceWise,
     MAMLEstimator,
     NetClassifier,
@@ -12,7 +13,11 @@ from mlmi_sklearn import (
 from mlmi_sklearn.testing import parametrize_with_mlmi_checks
 
 # The kit shortens the training of members that it can see, which None hides.
-SMALL = {"DeepEnsembleClassifier": {"estimator": NetClassifier()}}
+SMALL = {
+    "AugmentedClassifier": {"sampler": CGANSampler()},
+    "AugmentedRegressor": {"sampler": CGANSampler()},
+    "DeepEnsembleClassifier": {"estimator": NetClassifier()},
+}
 ESTIMATORS = [cls(**SMALL.get(name, {})) for name, cls in all_estimators()]
 ESTIMATORS += [InstanceWise(), MAMLEstimator("regression")]
 

@@ -14,10 +14,15 @@ from sklearn.base import is_classifier
 from sklearn.utils import estimator_checks as checks
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from mlmi_sklearn import InstanceWise, MAMLEstimator, all_estimators
+from mlmi_sklearn import CGANSampler, InstanceWise, MAMLEstimator, all_estimators
 
 # A generator takes thousands of steps by default, however small the data.
-SHORT = {"CGANSampler": {"max_iter": 5}, "ImageTranslator": {"max_iter": 5}}
+SHORT = {
+    "AugmentedClassifier": {"sampler": CGANSampler(max_iter=5)},
+    "AugmentedRegressor": {"sampler": CGANSampler(max_iter=5)},
+    "CGANSampler": {"max_iter": 5},
+    "ImageTranslator": {"max_iter": 5},
+}
 ESTIMATORS = [cls(**SHORT.get(name, {})) for name, cls in all_estimators()]
 ESTIMATORS += [InstanceWise(), MAMLEstimator("regression")]
 EXTRA = [

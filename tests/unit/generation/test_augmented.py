@@ -20,8 +20,6 @@ from sklearn.neighbors import KernelDensity, KNeighborsClassifier, KNeighborsReg
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC
-from sklearn.utils import estimator_checks as checks
-from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from mlmi_sklearn import CGANSampler
 from mlmi_sklearn.generation.augmented import AugmentedClassifier, AugmentedRegressor
@@ -79,37 +77,6 @@ class Echo(BaseEstimator):
 
 
 # -- scikit-learn -------------------------------------------------------------------
-
-
-def cases():
-    for cls in BOTH:
-        model = cls(sampler=CGANSampler(max_iter=5))
-        for instance, check in estimator_checks_generator(model):
-            name = check.func.__name__
-            if name != "check_array_api_input":
-                yield pytest.param(instance, check, id=f"{cls.__name__}-{name}")
-
-
-@pytest.mark.parametrize("routing", [False, True])
-@pytest.mark.parametrize(("estimator", "check"), list(cases()))
-@pytest.mark.filterwarnings("ignore")
-def test_check_estimator(estimator, check, routing):
-    with sklearn.config_context(enable_metadata_routing=routing):
-        check(estimator)
-
-
-@pytest.mark.parametrize("cls", BOTH)
-@pytest.mark.parametrize(
-    "name",
-    [
-        "check_dataframe_column_names_consistency",
-        "check_param_validation",
-        "check_inplace_ensure_writeable",
-        "check_estimator_repr",
-    ],
-)
-def test_extra_checks(cls, name):
-    getattr(checks, name)(cls.__name__, cls(sampler=CGANSampler(max_iter=5)))
 
 
 # -- which rows ---------------------------------------------------------------------
