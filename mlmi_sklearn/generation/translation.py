@@ -140,9 +140,10 @@ class ImageTranslator(Translating):
 
     Notes
     -----
-    Without pairs, nothing but the cycle ties an image to its translation: discriminators
-    are content with any image that looks right. Look at translations before trusting a
-    diagnosis to them, and remember that they show what the training images would.
+    Without pairs, nothing but the cycle ties an image to its translation: a
+    discriminator is content with any image that looks right. Look at translations
+    before trusting a diagnosis to them, and remember that they show what training
+    images would.
 
     References
     ----------

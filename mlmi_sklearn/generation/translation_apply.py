@@ -14,7 +14,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 from torch import Tensor
 
-from ..base.inputs import as_tensor
+from ..base.inputs import as_tensor, read_weight
 from ..metrics import frechet_distance
 from .translation_base import TranslationStages
 from .translation_inputs import Side, read_target
@@ -105,7 +105,7 @@ class Translating(TransformerMixin, TranslationStages):
         names = [f"{prefix}{k}" for k in range(self._target.shape[0])]
         return np.asarray(names, dtype=object)
 
-    def score(self, X: Any, y: Any = None) -> float:
+    def score(self, X: Any, y: Any = None, *, sample_weight: Any = None) -> float:
         """Return how good translations are; higher is better.
 
         Parameters
@@ -114,6 +114,8 @@ class Translating(TransformerMixin, TranslationStages):
             Images or rows to translate.
         y : array-like of shape (n_samples, ...), default=None
             What they should become.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples in the mean; a Frechet distance takes none.
 
         Returns
         -------
@@ -131,21 +133,29 @@ class Translating(TransformerMixin, TranslationStages):
         check_is_fitted(self)
         scoring = self._chosen_score(y)
         source = self._read_source(X, reset=False)
-        if scoring == "cycle":
-            there = self._translated(source, "there")
-            back = self._translated(there, "back")
-            return -float(np.abs(_gap(back, source)).mean())
+        weight = read_weight(sample_weight, len(source))
         made = self._translated(source, "there")
+        if scoring == "cycle":
+            back = self._translated(made, "back")
+            return -float(np.average(_distance(back, source), weights=weight))
         if scoring == "frechet":
-            looks = looks_of(self._target.codec.encode(made))
-            return -frechet_distance(self._looks, looks, features="raw")
+            return self._likeness(made, weight)
         truth = self._read_goal(y, "y")
         if len(truth) != len(made):
             raise ValueError(
                 f"X and y have inconsistent numbers of samples: X has {len(made)}, "
                 f"but y has {len(truth)}. Pass one target for each sample."
             )
-        return self._compared(scoring, made, truth)
+        return self._compared(scoring, made, truth, weight)
+
+    def _likeness(self, made: Array, weight: Array | None) -> float:
+        if weight is not None:
+            raise ValueError(
+                "sample_weight is for means over samples; the Frechet distance of "
+                "looks has none. Set scoring='cycle', or pass y."
+            )
+        looks = looks_of(self._target.codec.encode(made))
+        return -frechet_distance(self._looks, looks, features="raw")
 
     def _chosen_score(self, y: Any) -> str:
         """Decide what "auto" means, and refuse what cannot be."""
@@ -169,18 +179,22 @@ class Translating(TransformerMixin, TranslationStages):
             )
         return scoring
 
-    def _compared(self, scoring: str, made: Array, truth: Array) -> float:
-        if scoring == "l1":
-            return -float(np.abs(_gap(made, truth)).mean())
+    def _compared(
+        self, scoring: str, made: Array, truth: Array, weight: Array | None
+    ) -> float:
         if scoring == "r2":
-            return float(r2_score(truth.reshape(len(truth), -1), _flat(made)))
+            flat = (a.reshape(len(a), -1) for a in (truth, made))
+            return float(r2_score(*flat, sample_weight=weight))
+        if scoring == "l1":
+            return -float(np.average(_distance(made, truth), weights=weight))
         codec = self._target.codec
         width = float((codec.high_ - codec.low_).max()) or 1.0
         if not codec.has_channels_:
             made, truth = made[:, None], truth[:, None]
-        return float(structural_similarity(made, truth, width).mean())
+        alike = structural_similarity(made, truth, width)
+        return float(np.average(alike, weights=weight))
 
-    # -- the way through the nets -------------------------------------------------------
+    # -- the way through the nets -----------------------------------------------------
 
     def _read_goal(self, values: Any, name: str) -> Array:
         """Validate samples of the kind of the target."""
@@ -229,10 +243,8 @@ def _batches(rows: Tensor, size: int) -> Iterator[tuple[Tensor, int]]:
         yield (torch.cat([batch, filler]) if missing else batch), len(batch)
 
 
-def _gap(made: Array, truth: Array) -> Array:
-    """Return differences; unsigned integers would wrap round."""
-    return made.astype(np.float64) - truth.astype(np.float64)
-
-
-def _flat(values: Array) -> Array:
-    return values.reshape(len(values), -1)
+def _distance(made: Array, truth: Array) -> Array:
+    """Return the mean absolute difference of each sample."""
+    # Unsigned integers would wrap round.
+    gap = np.abs(made.astype(np.float64) - truth.astype(np.float64))
+    return np.asarray(gap.reshape(len(gap), -1).mean(1))

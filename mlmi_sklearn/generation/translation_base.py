@@ -53,6 +53,7 @@ class TranslationStages(GenerativeEstimator):
     _net_class: ClassVar[type[LeanNet]] = TranslationNet
     # What stops a sampler early are scores of its samples.
     early_stopping: ClassVar[bool] = False
+    net_: Any
     _source: Side
     _target: Side
     _cyclic: bool
@@ -69,7 +70,7 @@ class TranslationStages(GenerativeEstimator):
 
     def _read(
         self, X: Any, y: Any, sample_weight: Any, resume: bool
-    ) -> tuple[TranslationInputs, Any, None]:
+    ) -> tuple[Any, Any, None]:
         passed: PassedPairs = X
         paired, target = self._what_is_asked(passed)
         values = self._read_source(passed.X, reset=not resume)
@@ -153,7 +154,7 @@ class TranslationStages(GenerativeEstimator):
                 f"shape {self._target.shape}. Pass targets of that shape."
             )
 
-    def _data(self, inputs: TranslationInputs, plan: Plan, net: Any) -> TranslationData:
+    def _data(self, inputs: Any, plan: Plan, net: Any) -> TranslationData:
         x, y = (
             as_tensor(a, plan.dtype).to(plan.device)
             for a in (inputs.values, inputs.target)

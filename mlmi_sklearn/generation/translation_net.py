@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from ..nn.adversarial import gradient_penalty
-from ..nn.generation.translation import FakePool, TranslationModel
+from ..nn.generation.translation import FakePool
 from ..training.seeding import generator_on_cpu
 from .batches import Conditioned, GANBatches, GANData
 from .net import GANNet
@@ -82,29 +83,27 @@ class TranslationBatches:
         Rows in a batch; a smaller set gives smaller batches.
     generator : torch.Generator
         Source of the draws, on the CPU.
-    left : callable
-        Tells how many steps are left in all; None for no end.
+
+    Attributes
+    ----------
+    n_steps : int
+        Batches, those of the data unless fewer steps are left.
     """
 
     def __init__(
-        self,
-        data: TranslationData,
-        batch_size: int,
-        generator: torch.Generator,
-        left: Callable[[], int | None],
+        self, data: TranslationData, batch_size: int, generator: torch.Generator
     ) -> None:
         self.data = data
         fewest = len(data) if data.other is None else min(len(data), len(data.other))
         self.size = min(batch_size, max(fewest, 2))
         self.generator = generator
-        self.left = left
+        self.n_steps = data.steps_per_epoch
 
     def __len__(self) -> int:
-        steps, left = self.data.steps_per_epoch, self.left()
-        return steps if left is None else min(steps, left)
+        return self.n_steps
 
     def __iter__(self) -> Iterator[Conditioned]:
-        options = self.size, self.generator, len(self)
+        options = self.size, self.generator, self.n_steps
         here = GANBatches(self.data, *options)
         if self.data.other is None:
             yield from here
@@ -124,7 +123,8 @@ class TranslationNet(GANNet):
         What is added to the adversarial losses.
     """
 
-    module_: TranslationModel  # type: ignore[assignment]
+    # A TranslationModel: what a GANNet uses of its model has the same names there.
+    module_: Any
 
     def __init__(
         self, *args: Any, weights: Weights | None = None, **kwargs: Any
@@ -132,15 +132,20 @@ class TranslationNet(GANNet):
         self.weights = weights
         super().__init__(*args, **kwargs)
 
+    def _optimizer_of(self, player: nn.Module, options: dict[str, Any]) -> Any:
+        """Return an optimiser; only Adam and its kin have betas."""
+        accepted = inspect.signature(self.optimizer).parameters.values()
+        kinds = {p.name: p.kind for p in accepted}
+        if "betas" not in kinds and inspect.Parameter.VAR_KEYWORD not in kinds.values():
+            options = {k: v for k, v in options.items() if k != "betas"}
+        return super()._optimizer_of(player, options)
+
     def get_iterator(self, dataset: Any, training: bool = False) -> Any:
         """Draw batches of inputs and targets."""
         if not isinstance(dataset, TranslationData):
             return super().get_iterator(dataset, training)
         source = self.generator or generator_on_cpu(0)
-        return TranslationBatches(dataset, self.batch_size, source, self._steps_left)
-
-    def _steps_left(self) -> int | None:
-        return None if self.n_steps is None else self.n_steps - self.steps_done_
+        return TranslationBatches(dataset, self.batch_size, source)
 
     def fit_loop(
         self, X: Any, y: Any = None, epochs: int | None = None, **kwargs: Any
@@ -250,7 +255,8 @@ class TranslationNet(GANNet):
         if self.n_steps is None:
             super()._follow_schedule()
             return
-        factor = self.schedule(self.steps_done_ / self.n_steps)  # type: ignore[misc]
+        assert self.schedule is not None
+        factor = self.schedule(self.steps_done_ / self.n_steps)
         optimizers = (self.optimizer_, self.optimizer_discriminator_)
         for optimizer, rates in zip(optimizers, self.base_rates_, strict=True):
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
@@ -264,8 +270,6 @@ class TranslationNet(GANNet):
         names = ("l1",) if self.data_.other is None else ("cycle", "identity")
         for name, value in zip(names, losses[:, 2:].mean(0).tolist(), strict=False):
             self.history.record(name, value)
-        before = getattr(self, "steps_before_", 0)
-        self.history.record("step", before + self.steps_done_)
 
     def prepare_average(self) -> None:
         """Give the average translators what is not learned."""

@@ -94,13 +94,9 @@ class Judge(nn.Module):
     def forward(self, y: Tensor, x: Tensor) -> Tensor:
         """Return logits, above zero for what looks real, of any shape."""
         told = fitted_to(x, y.shape[2:]) if self.sees_input else None
-        scores: Tensor
-        if self.patches:
-            scores = self.net(y, told)
-        elif y.ndim == 2:
-            scores = self.net(y, told)
-        else:
-            scores = self.net(y, None, told)
+        # Beside rows the input is a vector, beside images a map.
+        second = self.patches or y.ndim == 2
+        scores: Tensor = self.net(y, told) if second else self.net(y, None, told)
         return scores
 
 
