@@ -68,7 +68,7 @@ def test_not_found_names_plugins_that_might_have_had_it(registry, bomb, losses):
 
 
 def test_not_found_lists_what_there_is(registry):
-    with pytest.raises(ComponentNotFoundError, match="'flip'.*Available: .*cutout"):
+    with pytest.raises(ComponentNotFoundError, match=r"'flip'.*Available: .*cutout"):
         registry().find("augmentation", "flp")
 
 
