@@ -171,10 +171,11 @@ scores = cross_val_score(
 print(f"\nAugmentedClassifier, cross-validated: {scores.mean():.3f}")
 
 # %%
-# Look at what was added, too. A few rows are all the generator knows of the rare class.
+# Look at what is added, too: as many of the rare class as of the other. A few rows are
+# all the generator knows of it.
 
 sampler = CGANSampler(max_iter=STEPS, random_state=0).fit(X_train, y_train)
-made, labels = sampler.sample(y=y_train.to_numpy(), random_state=0)
+made, labels = sampler.sample(y=np.repeat([0, 1], (y_train == 0).sum()), random_state=0)
 
 figure = plt.figure(figsize=(9.6, 6.4), layout="constrained")
 above, below = figure.subfigures(2, 1)
@@ -187,7 +188,7 @@ for ax, measure in zip(axes, mean.columns, strict=True):
     ax.set_xlabel(f"{measure}, by split and mean")
     ax.spines[["top", "right"]].set_visible(False)
 axes[0].set_yticks(range(len(names)), names)
-axes[0].invert_yaxis()
+axes[0].set_ylim(len(names) - 0.5, -0.5)
 SampleGridDisplay.from_data(
     X_train,
     made,
