@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from functools import partial
 from typing import Any, ClassVar
 
@@ -35,7 +34,6 @@ from ..nn.generation.discriminator import (
 )
 from ..specs import AutoBackbone, make_spec
 from ..training.net import LeanNet
-from ..training.optim import resolve_optimizer
 from ..training.seeding import borrowed_generator, draws_random_numbers
 from .batches import Conditioned, GANData
 from .checkpoint import MetricCheckpoint
@@ -121,13 +119,8 @@ class GenerativeEstimator(Reading, TorchEstimator):
             ),
             "discriminator_lr": self.lr_discriminator,
             "averaging": float(self.ema),
-            **self._momenta(),
+            "optimizer__betas": tuple(self.betas),
         }
-
-    def _momenta(self) -> dict[str, Any]:
-        """Return the momenta of Adam and its kin; other optimisers have none."""
-        known = inspect.signature(resolve_optimizer(self.optimizer)).parameters
-        return {"optimizer__betas": tuple(self.betas)} if "betas" in known else {}
 
     def _augmentation(self) -> Any:
         if self.augment is None:
@@ -207,6 +200,7 @@ class GenerativeEstimator(Reading, TorchEstimator):
     ) -> LeanNet:
         net: Any = super()._start_net(inputs, recipe, plan, resume, epochs)
         net.noise_seed = plan.noise_seed
+        net.n_planned = int(self.max_iter)
         net.steps_before = self.n_iter_ if resume else 0
         if epochs is None:
             net.n_steps = int(self.max_iter)

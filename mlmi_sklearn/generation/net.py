@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -50,6 +51,8 @@ class GANNet(LeanNet):
         Steps of the generator in all; None for whole epochs.
     steps_before : int
         Steps that this training continues.
+    n_planned : int
+        Steps of a series of short trainings, which the schedule of rates goes by.
 
     Attributes
     ----------
@@ -68,6 +71,7 @@ class GANNet(LeanNet):
         noise_seed: int = 0,
         n_steps: int | None = None,
         steps_before: int = 0,
+        n_planned: int = 0,
         **kwargs: Any,
     ) -> None:
         self.settings = settings
@@ -76,6 +80,7 @@ class GANNet(LeanNet):
         self.noise_seed = noise_seed
         self.n_steps = n_steps
         self.steps_before = steps_before
+        self.n_planned = n_planned
         super().__init__(*args, **kwargs)
 
     # -- construction ---------------------------------------------------------------
@@ -104,6 +109,8 @@ class GANNet(LeanNet):
         known = optimizer_options(factory, 0.0, weights)
         if "fused" not in known:
             options.pop("fused", None)
+        if not _takes(factory, "betas"):  # momenta of Adam and its kin
+            options.pop("betas", None)
         return factory(weights, **options)
 
     def get_iterator(self, dataset: Any, training: bool = False) -> Any:
@@ -231,8 +238,10 @@ class GANNet(LeanNet):
         )
 
     def _follow_schedule(self) -> None:
-        done = self.epochs_before + self.steps_done_ / max(self.steps_in_epoch_, 1)
-        factor = self.schedule(min(done / self.total_epochs_, 1.0))  # type: ignore[misc]
+        planned = self.n_steps or self.n_planned
+        before = 0 if self.n_steps else self.steps_before
+        share = (before + self.steps_done_) / max(planned, 1)
+        factor = self.schedule(min(share, 1.0))  # type: ignore[misc]
         optimizers = (self.optimizer_, self.optimizer_discriminator_)
         for optimizer, rates in zip(optimizers, self.base_rates_, strict=True):
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
@@ -286,6 +295,13 @@ class GANNet(LeanNet):
         draws = generator_on_cpu(self.noise_seed)
         for batch in GANBatches(data, self.batch_size, draws, n_batches):
             yield self._latent(len(batch.x)), batch.vector, batch.maps
+
+
+def _takes(factory: Any, name: str) -> bool:
+    """Tell whether a callable has a keyword argument of that name."""
+    parameters = inspect.signature(factory).parameters
+    kinds = [p.kind for p in parameters.values()]
+    return name in parameters or inspect.Parameter.VAR_KEYWORD in kinds
 
 
 _DIVERGED = (

@@ -115,7 +115,7 @@ class AdversarialRegularizer(nn.Module):
     Examples
     --------
     >>> import torch
-    >>> from mlmi_sklearn.generation.regularizer import AdversarialRegularizer
+    >>> from mlmi_sklearn import AdversarialRegularizer
     >>> reference = torch.randn(500, 2, generator=torch.Generator().manual_seed(0))
     >>> regularizer = AdversarialRegularizer(reference, "mmd", random_state=0)
     >>> far, near = reference[:200] + 3, reference[:200]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from ..nn.adversarial import gradient_penalty
@@ -132,14 +131,6 @@ class TranslationNet(GANNet):
         self.weights = weights
         super().__init__(*args, **kwargs)
 
-    def _optimizer_of(self, player: nn.Module, options: dict[str, Any]) -> Any:
-        """Return an optimiser; only Adam and its kin have betas."""
-        accepted = inspect.signature(self.optimizer).parameters.values()
-        kinds = {p.name: p.kind for p in accepted}
-        if "betas" not in kinds and inspect.Parameter.VAR_KEYWORD not in kinds.values():
-            options = {k: v for k, v in options.items() if k != "betas"}
-        return super()._optimizer_of(player, options)
-
     def get_iterator(self, dataset: Any, training: bool = False) -> Any:
         """Draw batches of inputs and targets."""
         if not isinstance(dataset, TranslationData):
@@ -250,17 +241,6 @@ class TranslationNet(GANNet):
         return made.detach()
 
     # -- bookkeeping ------------------------------------------------------------------
-
-    def _follow_schedule(self) -> None:
-        if self.n_steps is None:
-            super()._follow_schedule()
-            return
-        assert self.schedule is not None
-        factor = self.schedule(self.steps_done_ / self.n_steps)
-        optimizers = (self.optimizer_, self.optimizer_discriminator_)
-        for optimizer, rates in zip(optimizers, self.base_rates_, strict=True):
-            for group, rate in zip(optimizer.param_groups, rates, strict=True):
-                group["lr"] = rate * factor
 
     def _record_players(self, losses: Tensor) -> None:
         bad = ~torch.isfinite(losses).all(1)

@@ -308,6 +308,11 @@ def test_steps_are_counted_as_asked():
     assert {"discriminator_loss", "generator_loss"} <= set(model.history_)
 
 
+def test_schedule_ends_where_training_does():
+    model = sampler(max_iter=130, lr_schedule="linear").fit(X, Y)
+    assert_allclose(model.history_.lr, [1e-3 * (1 - 99 / 130), 1e-3 * (1 - 129 / 130)])
+
+
 def test_early_stopping_keeps_the_best_generator():
     scores = iter([0.1, 0.9, 0.2, 0.3, 0.1, 0.0])
     model = sampler(
