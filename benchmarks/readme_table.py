@@ -163,6 +163,116 @@ def gan_tables() -> list[str]:
     return [line(head), line(["---"] * len(head)), *map(line, table)]
 
 
+def loaded(stem: str) -> Any:
+    """Return a result as it is; nothing where it was not measured yet."""
+    path = ROOT / f"benchmarks/results/{stem}.json"
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def mean_sd(values: list[float], digits: int = 3) -> str:
+    """Return mean and standard deviation."""
+    sd = statistics.stdev(values) if len(values) > 1 else 0.0
+    return f"{statistics.mean(values):.{digits}f} ± {sd:.{digits}f}"
+
+
+def by_sampler(parts: dict[str, Any], hidden: tuple[str, ...] = ()) -> list[str]:
+    """One row a data set and sampler, one column a measure."""
+    names = [
+        n for n in next(iter(next(iter(parts.values())).values())) if n not in hidden
+    ]
+    table = [
+        [part, SAMPLERS.get(sampler, sampler)]
+        + [mean_sd(row[n]) if n in row else "" for n in names]
+        for part, found in parts.items()
+        for sampler, row in found.items()
+    ]
+    head = ["data", "samples of", *names]
+    return [line(head), line(["---"] * len(head)), *map(line, table)]
+
+
+def gan_quality() -> list[str]:
+    """Return all metrics of samples of digits and breast cancer."""
+    found = loaded("gan_tables")
+    parts = {PARTS[part]: found[part] for part in PARTS}
+    return by_sampler(parts, ("collapsed", "frechet", "on the grid"))
+
+
+def gan_columns() -> list[str]:
+    """One row a measure."""
+    found = loaded("gan_tables")
+    cells = [[n, mean_sd(v)] for n, v in found["columns"]["CGANSampler"].items()]
+    cells += [
+        [f"diabetes, {name}, {sampler}", mean_sd(row[name])]
+        for sampler, row in found["diabetes"].items()
+        for name in ("r2", "obeyed")
+    ]
+    return [line(["", "mean ± sd"]), line(["---"] * 2), *map(line, cells)]
+
+
+def gan_balance() -> list[str]:
+    """One row a task and way."""
+    found = loaded("gan_tables")
+    parts = {
+        key.partition(": ")[2]: value
+        for key, value in found.items()
+        if key.startswith("balance")
+    }
+    return by_sampler(parts)
+
+
+def gan_phantom() -> list[str]:
+    """One row a kind of frames, one column a measure."""
+    found = loaded("gan_phantom")
+    if found is None:
+        return []
+    names = list(found[0]["CGANSampler"])
+    table = [
+        [kind]
+        + [
+            mean_sd([one[kind][n] for one in found], 2) if n in found[0][kind] else ""
+            for n in names
+        ]
+        for kind in found[0]
+    ]
+    return [line(["", *names]), line(["---"] * (1 + len(names))), *map(line, table)]
+
+
+def gan_translation() -> list[str]:
+    """One row a method."""
+    cells = [
+        [
+            r["method"],
+            f"{r['mae']:.3f} ± {r['mae_sd']:.3f}",
+            f"{r['ssim']:.3f} ± {r['ssim_sd']:.3f}",
+        ]
+        for r in rows("gan_translation")
+    ]
+    return [line(["method", "MAE", "SSIM"]), line(["---"] * 3), *map(line, cells)]
+
+
+def gan_speed() -> list[str]:
+    """One row a case."""
+    cells = [[r["name"], r["rival"], ratio(r)] for r in rows("gan_speed")]
+    head = ["steps of both players", "rival", "rival / ours (range)"]
+    return [line(head), line(["---"] * 3), *map(line, cells)]
+
+
+def guide() -> None:
+    """Replace the tables of the guide to conditional generation."""
+    path = ROOT / "docs/user_guide/generation.md"
+    text = path.read_text()
+    for name, table in {
+        "quality": gan_quality,
+        "columns": gan_columns,
+        "balance": gan_balance,
+        "phantom": gan_phantom,
+        "translation": gan_translation,
+        "speed": gan_speed,
+    }.items():
+        text = replaced(text, name, table())
+    path.write_text(text)
+
+
 def replaced(text: str, name: str, table: list[str]) -> str:
     """Return the text with another table between the markers of that name."""
     begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
@@ -179,6 +289,7 @@ def main() -> None:
     text = replaced(text, "shifts", da_digits())
     text = replaced(text, "characters", meta_omniglot())
     text = replaced(text, "samples", gan_tables())
+    guide()
     path.write_text(replaced(text, "bench", speed))
 
 

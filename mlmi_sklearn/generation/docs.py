@@ -72,8 +72,8 @@ default="from_dtype"
         ``mlmi_sklearn.metrics.SYNTHETIC_SCORERS``, or ``(X, y, X_synthetic,
         y_synthetic) -> float``, higher is better.
     early_stopping : bool, default=False
-        Whether to set real samples aside, judge synthetic ones by them 20 times during
-        training, and stop when they no longer get better.
+        Whether to set real samples aside, judge synthetic ones by them 20 to 40 times
+        during training, and stop when they no longer get better.
     validation_fraction : float, default=0.1
         Share of the training data set aside.
     n_iter_no_change : int, default=10
