@@ -48,9 +48,9 @@ rare class. Do synthetic pictures of it help more than what costs nothing: a wei
 for the class, repeated pictures, points between pictures?"""
 
 _PARITY = """\
-Parity is what to expect: a generator trained on few pictures of a class knows nothing \
-of it that a classifier could not learn from them. class_weight="balanced" takes no \
-time, and is what to try first."""
+Parity is the most to expect: a generator trained on few pictures of a class knows \
+nothing of it that a classifier could not learn from them. class_weight="balanced" \
+takes no time, and is what to try first."""
 
 
 @dataclass(frozen=True)

@@ -294,10 +294,10 @@ def _figure(sweeps: Sequence[Sweep]) -> Figure:
     first = sweeps[0]
     names = (GAN, NEAREST, REAL)
     return Figure(
-        "Left: the first line, from its begin to its end; crosses mark where "
+        "One of the lines from begin to end: crosses mark where "
         "structures are, circles where they were found. Two simulated frames for one "
-        "pose differ by their noise alone. Middle: how much frames at one pose differ, "
-        "pixel by pixel, on one scale. Right: error along the way, mean over the "
+        "pose differ by their noise alone. Then how much frames at one pose differ, "
+        "pixel by pixel, on one scale. Last the error along the way, mean over the "
         "lines.",
         (
             strip_panel(first, GAN),

@@ -19,6 +19,8 @@ class Settings:
         Trainings of the generator of X-rays, at least 2.
     xray_steps : int, default=1500
         Steps of each.
+    compared : int, default=300
+        Pictures that the reports on copies and collapse compare, 300 at most.
     draws : int, default=5
         Draws of a rare class, at least 2.
     rare : int, default=20
@@ -40,6 +42,7 @@ class Settings:
     shrink: int = 1
     trainings: int = 3
     xray_steps: int = 1500
+    compared: int = 300
     draws: int = 5
     rare: int = 20
     balance_steps: int = 1000
@@ -56,6 +59,7 @@ PRESETS = {
         shrink=2,
         trainings=2,
         xray_steps=500,
+        compared=200,
         draws=3,
         balance_steps=300,
         frames=1000,
