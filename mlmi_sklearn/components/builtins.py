@@ -118,9 +118,7 @@ _GENERATORS: dict[str, tuple[str, str | tuple[str, ...], str, str]] = {
     ),
 }
 
-_ON_IMAGES = ("image", "volume")
-_ON_ANYTHING = ("vector", "image", "volume")
-
+_ON_IMAGES, _ON_ANYTHING = ("image", "volume"), ("vector", "image", "volume")
 _AUGMENTATIONS = {
     "translation": ("Translation", _ON_IMAGES, "Shifts by whole pixels."),
     "cutout": ("Cutout", _ON_IMAGES, "A box of zeros."),
@@ -384,12 +382,8 @@ def mlmi_register_generators(register: Register) -> None:
 def mlmi_register_augmentations(register: Register) -> None:
     """Register the random changes of vectors, images and volumes."""
     for name, (attribute, takes, summary) in _AUGMENTATIONS.items():
-        register(
-            name,
-            f"{_NN}.augmentations:{attribute}",
-            summary=summary,
-            tags={"input": takes},
-        )
+        target = f"{_NN}.augmentations:{attribute}"
+        register(name, target, summary=summary, tags={"input": takes})
 
 
 @hookimpl
