@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from .generation import AugmentedRegressor as AugmentedRegressor
     from .generation import CGANSampler as CGANSampler
     from .generation import ImageTranslator as ImageTranslator
+    from .generation import RegularizedLoss as RegularizedLoss
     from .meta_learning import AdaptedClassifier as AdaptedClassifier
     from .meta_learning import AdaptedRegressor as AdaptedRegressor
     from .meta_learning import FineTuneClassifier as FineTuneClassifier
@@ -101,6 +102,7 @@ _HOME = {
     "MAMLRegressor": "meta_learning",
     "MultiTaskEstimator": "meta_learning",
     "ProtoNetClassifier": "meta_learning",
+    "RegularizedLoss": "generation",
     "SelfTaughtTransformer": "meta_learning",
     "few_shot_score": "model_selection",
     "search_tasks": "model_selection",

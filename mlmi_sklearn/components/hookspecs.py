@@ -127,7 +127,9 @@ def mlmi_register_augmentations(register: Register) -> None:
 
     The factory is called as ``factory(**params)`` and returns a callable ``(batch,
     generator) -> batch`` that keeps shape, dtype and device and draws only from the
-    given ``torch.Generator``.
+    given ``torch.Generator``. Samples must not see each other, and gradients must pass
+    twice, since a discriminator sees what comes out. Use the tag ``input``, one kind of
+    data or a tuple of several.
     """
 
 

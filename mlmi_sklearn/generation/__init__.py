@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from .augmented import AugmentedClassifier, AugmentedRegressor
 from .cgan import CGANSampler
-from .regularizer import AdversarialRegularizer
+from .regularizer import AdversarialRegularizer, RegularizedLoss
 from .translation import ImageTranslator
 
 __all__ = [
@@ -19,4 +19,5 @@ __all__ = [
     "AugmentedRegressor",
     "CGANSampler",
     "ImageTranslator",
+    "RegularizedLoss",
 ]

@@ -7,6 +7,7 @@ from mlmi_sklearn.testing import parametrize_with_component_checks
 from mlmi_sklearn.testing._losses import LossSubject
 
 KINDS = ["backbone", "loss", "pooling", "divergence", "generator", "meta-method"]
+KINDS += ["adversarial-loss", "augmentation"]
 LOSSES = list_components("loss", builtin=True, task="classification")
 
 
