@@ -99,10 +99,7 @@ def balance_section(settings: Settings) -> Section:
             Figure(
                 "One dot for each draw of the rare class; all ways of a draw see the "
                 "same pictures.",
-                tuple(
-                    dots_panel(f"balance-{metric.key}", rows, metric)
-                    for metric in _spoken()
-                ),
+                tuple(dots_panel(metric.key, rows, metric) for metric in _spoken()),
             ),
         ),
         protocol=_protocol(settings),
@@ -259,7 +256,7 @@ def _protocol(settings: Settings) -> tuple[str, ...]:
         "it draws rare classes more often than their share, by default. "
         f"{between}.",
         "Classifiers are scikit-learn's LogisticRegression (C=0.01) and SVC on "
-        "standardised pixels, the same for all ways; nothing was tuned to any of them.",
+        "standardised pixels, the same for all ways. Nothing was tuned to this task.",
         "Intervals are over draws, which share the frequent class and the test "
         "pictures, and are a little too narrow for that.",
     )

@@ -318,7 +318,8 @@ def _protocol(settings: Settings) -> tuple[str, ...]:
         "generator__channels (8, 16, 32), generator__noise, running mean over the last "
         "eighth of the steps, all else are the defaults; random_state 0. It sees "
         "coordinates at every scale of the generator and beside the frame in the "
-        "discriminator.",
+        "discriminator. How many steps was settled by a look at errors at other poses "
+        "of this phantom.",
         "The nearest pose is the training frame whose pixels lie nearest in the mean "
         "square. Landmarks are found by detect_landmarks, the same for all.",
         f"Spread: {settings.repeats} frames for each pose, and as many real ones. "

@@ -95,7 +95,7 @@ def strip_panel(sweep: Sweep, method: str) -> Panel:
         f"Frames along a line of {sweep.way[-1]:.0f} mm: truth, a real frame, and two "
         f"simulated ones, which correlate with the truth by {likeness:.2f}."
     )
-    return Panel("phantom-line", alt, partial(_draw_strip, sweep, method))
+    return Panel("line", alt, partial(_draw_strip, sweep, method))
 
 
 def spread_panel(sweep: Sweep, method: str) -> Panel:
@@ -118,7 +118,7 @@ def spread_panel(sweep: Sweep, method: str) -> Panel:
         "Standard deviation of pixels across frames of one pose: mean "
         f"{real.mean():.3f} of real and {made.mean():.3f} of simulated frames."
     )
-    return Panel("phantom-spread", alt, partial(_draw_spread, sweep, method))
+    return Panel("spread", alt, partial(_draw_spread, sweep, method))
 
 
 def error_panel(
@@ -146,7 +146,7 @@ def error_panel(
     )
     alt = f"Error of landmarks along the lines, mean in pixels: {means}."
     draw = partial(_draw_errors, tuple(sweeps), tuple(methods), radius)
-    return Panel("phantom-error", alt, draw)
+    return Panel("error", alt, draw)
 
 
 def _spreads(sweep: Sweep, method: str) -> tuple[Array, Array]:

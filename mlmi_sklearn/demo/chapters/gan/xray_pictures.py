@@ -92,7 +92,7 @@ def class_panel(shown: Shown, label: int) -> Panel:
         for kind, rows in (("real", real), ("synthetic", drawn))
     )
     alt = f"Chest X-rays, {name}: {len(real)} {described}."
-    return Panel(f"x-rays-{name}", alt, partial(_draw_class, shown, label))
+    return Panel(name, alt, partial(_draw_class, shown, label))
 
 
 def nearest_panel(shown: Shown) -> Panel:
@@ -113,7 +113,7 @@ def nearest_panel(shown: Shown) -> Panel:
         f"{_NEAREST} synthetic X-rays and the nearest real ones: mean distance "
         f"{train:.3f} to training and {test:.3f} to test pictures."
     )
-    return Panel("x-rays-nearest", alt, partial(_draw_nearest, shown))
+    return Panel("nearest", alt, partial(_draw_nearest, shown))
 
 
 def sheet_of(rows: Array, side: int, columns: int) -> Array:
