@@ -121,8 +121,11 @@ def test_ids_of_components():
 def test_components_can_be_chosen_in_several_ways():
     every = cases(parametrize_with_component_checks())
     assert {name.partition("-")[0] for name in every} == {
+        "adversarial",
+        "augmentation",
         "backbone",
         "divergence",
+        "generator",
         "loss",
         "meta",
         "pooling",
