@@ -83,6 +83,14 @@ class GenerativeEstimator(Reading, TorchEstimator):
         tags.input_tags.allow_nan = True
         return tags
 
+    def _promote(self, owner: str) -> None:
+        if owner == "generator" and self.generator == "auto":
+            raise ValueError(
+                "generator='auto' is chosen in fit and has no parameters before. Name "
+                "it: generator='mlp' for tables, 'conv' for images and volumes."
+            )
+        super()._promote(owner)
+
     # -- what the template asks -------------------------------------------------------
 
     def _input_dtype(self, inputs: Any) -> torch.dtype:

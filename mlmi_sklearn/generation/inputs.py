@@ -107,7 +107,13 @@ def read_samples(
     if hasattr(X, "columns") and hasattr(X, "shape"):
         return _read_frame(estimator, X, reset, min_samples)
     X = as_host_array(X)
-    if categorical and X.dtype.kind == "O" and X.ndim == 2:
+    kind = getattr(X, "dtype", np.dtype(float)).kind
+    if kind in "US" and not categorical:
+        raise ValueError(
+            "X is an array of strings. Pass a DataFrame, whose columns of strings are "
+            "categories, or name such columns by categorical_features."
+        )
+    if categorical and kind in "OUS" and X.ndim == 2:
         frame = pd.DataFrame(X).infer_objects()
         validate_data(estimator, X=X, reset=reset, skip_check_array=True)
         return _read_frame(estimator, frame, False, min_samples, check=False)

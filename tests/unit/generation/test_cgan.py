@@ -130,6 +130,10 @@ def test_polars_and_object_arrays():
     polars = pytest.importorskip("polars")
     model = sampler().fit(polars.from_pandas(FRAME[["age", "dose"]]))
     assert list(model.sample(2)[0].columns) == ["age", "dose"]
+    words, _ = (
+        sampler(categorical_features=[0, 1]).fit([["a", "x"], ["b", "y"]] * 9).sample(9)
+    )
+    assert set(np.asarray(words)[:, 0]) <= {"a", "b"}
     mixed = np.array([[1.5, "a"], [2.5, "b"], [0.5, "a"]] * 6, dtype=object)
     found, _ = sampler(categorical_features=[1]).fit(mixed).sample(9)
     assert set(np.asarray(found)[:, 1]) <= {"a", "b"}
@@ -430,6 +434,8 @@ ERRORS = [
         "infinity.*'dose'",
     ),
     (lambda: sampler().sample(2), NotFittedError, "not fitted"),
+    (lambda: sampler().fit([["a", "1"], ["b", "2"]]), ValueError, "Pass a DataFrame"),
+    (lambda: sampler().set_params(generator__hidden=8), ValueError, "Name it"),
 ]
 
 
