@@ -278,10 +278,11 @@ class CoverageDisplay:
         if not any(self.names):  # directions of t-SNE mean nothing
             ax.set(xticks=[], yticks=[])
         ax.spines[["top", "right"]].set_visible(False)
-        words = "\n".join(f"{name} {value:.2f}" for name, value in self.scores.items())
+        words = ", ".join(f"{name} {value:.2f}" for name, value in self.scores.items())
+        # Above, where it meets no neighbour in a row of axes.
         ax.legend(
-            loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False,
-            title=words, alignment="left",
+            loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False, ncols=2,
+            title=words, fontsize="small", title_fontsize="small",
         )  # fmt: skip
         return self
 
