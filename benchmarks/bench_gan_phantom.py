@@ -4,7 +4,7 @@
 is the map of physical coordinates (Hu et al. 2017). Beside it: the training frame of
 the nearest pose, a random training frame, a real frame of the same pose.
 
-Run: ``python benchmarks/bench_gan_phantom.py [--seeds 3] [--steps 1200]``.
+Run: ``python benchmarks/bench_gan_phantom.py [--seeds 3] [--steps 1700]``.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ GOALS = {
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=1200)
+    parser.add_argument("--steps", type=int, default=1700)
     options = parser.parse_args()
     found = [one_seed(seed, options.steps) for seed in range(options.seeds)]
     for name in found[0]:
