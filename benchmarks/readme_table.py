@@ -44,7 +44,7 @@ SAMPLERS = {
     "GaussianMixture": "a Gaussian mixture for each class",
     "KernelDensity": "a kernel density for each class",
     "SMOTE": "SMOTE, new rows only",
-    "CTGAN": "CTGAN 0.12.1",
+    "CTGAN": "CTGAN 0.12.1, its defaults, one split",
 }
 
 
