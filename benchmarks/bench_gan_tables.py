@@ -29,6 +29,7 @@ import argparse
 import json
 import time
 import warnings
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -214,10 +215,12 @@ def tables(part, seeds, with_ctgan):
         def space(values, scaler=scaler):
             return values / 16 if part == "digits" else scaler.transform(values)
 
-        def judge(name, Xs, ys, seconds, space=space, data=(X, y, X_test, y_test)):
-            a, b, c, d = data
+        def judge(
+            name, Xs, ys, seconds, space=space, data=(X, y, X_test, y_test, seed)
+        ):
+            a, b, c, d, seed = data
             seen = space(a), b, space(c), d, space(Xs), ys
-            add(table, name, {**quality(*seen, seed), "seconds": seconds})  # noqa: B023
+            add(table, name, {**quality(*seen, seed), "seconds": seconds})
             grid = part == "digits"
             if grid:
                 on = np.mean([np.isin(Xs[:, j], a[:, j]).mean() for j in range(64)])
@@ -228,7 +231,7 @@ def tables(part, seeds, with_ctgan):
             return *run(), time.process_time() - start
 
         if with_ctgan:
-            judge("CTGAN", *timed(lambda X=X, y=y: draw_ctgan(X, y, seed)))  # noqa: B023
+            judge("CTGAN", *timed(partial(draw_ctgan, X, y, seed)))
             continue
         model = CGANSampler(max_iter=STEPS[part], random_state=seed)
         ours = timed(lambda m=model, X=X, y=y: m.fit(X, y).sample(y=y, random_state=0))
@@ -242,9 +245,9 @@ def tables(part, seeds, with_ctgan):
             return (Xs if part == "digits" else scaler.inverse_transform(Xs)), ys
 
         rivals = {
-            "GaussianMixture": lambda s=inside, y=y: by_class(s, y, mixture(seed)),  # noqa: B023
-            "KernelDensity": lambda s=inside, y=y: by_class(s, y, kernel(seed, width)),  # noqa: B023
-            "SMOTE": lambda s=inside, y=y: interpolation(s, y, seed),  # noqa: B023
+            "GaussianMixture": partial(by_class, inside, y, mixture(seed)),
+            "KernelDensity": partial(by_class, inside, y, kernel(seed, width)),
+            "SMOTE": partial(interpolation, inside, y, seed),
         }
         for name, run in rivals.items():
             judge(name, *timed(lambda run=run: outside(run())))

@@ -21,7 +21,7 @@ from ..base.state import resume_optimizer
 from ..base.targets import Encoded
 from ..base.warn import warn_user
 from ..exceptions import FitInterruptedWarning
-from ..nn.augmentations import Chain
+from ..nn.augmentations import as_augmentation
 from ..nn.generation import (
     ConditionalDiscriminator,
     GANModel,
@@ -123,19 +123,12 @@ class GenerativeEstimator(Reading, TorchEstimator):
                 r1_interval=_R1_INTERVAL,
                 gradient_penalty=float(self.gradient_penalty),
                 diversity=float(self.diversity),
-                augment=self._augmentation(),
+                augment=as_augmentation(self.augment),
             ),
             "discriminator_lr": self.lr_discriminator,
             "averaging": float(self.ema),
             "optimizer__betas": tuple(self.betas),
         }
-
-    def _augmentation(self) -> Any:
-        if self.augment is None:
-            return None
-        several = isinstance(self.augment, (list, tuple))
-        chosen = list(self.augment) if several else [self.augment]
-        return Chain([_augmentation(item) for item in chosen])
 
     def _make_recipe(
         self, inputs: Any, encoded: Encoded, plan: Plan, fitted: Recipe | None
@@ -342,10 +335,3 @@ def _discriminator(chosen: Any, shape: tuple[int, ...]) -> Any:
         settings = {"hidden": _HIDDEN, "activation": "leaky-relu", **given}
         return make_spec("backbone", "mlp", **settings)
     return make_spec("backbone", "strided-conv", **given)
-
-
-def _augmentation(chosen: Any) -> Any:
-    """Build an augmentation from its name or spec."""
-    if callable(chosen) and not isinstance(chosen, type):
-        return chosen
-    return resolve_part("augmentation", chosen).build()

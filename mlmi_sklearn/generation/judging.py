@@ -16,6 +16,7 @@ from ..metrics import SYNTHETIC_SCORERS, evaluate_synthetic
 from ..nn.adversarial import objective
 from .drawing import draw_samples, filled, seeds_of
 from .inputs import GANInputs
+from .reading import joined_vector
 from .sampling import Sampling, pick_rows
 
 __all__ = ["Judging"]
@@ -241,9 +242,7 @@ class Judging(Sampling):
         numbers, maps, _ = self._read_condition(
             condition, len(values), values.shape[2:], reset=False
         )
-        parts = [] if y is None else [encoder.encode(y)]
-        parts += [] if numbers is None else [numbers]
-        vector = np.concatenate(parts, 1).astype(np.float32) if parts else None
+        vector = joined_vector(encoder, y, numbers)
         known = {"_codec": codec}
         return GANInputs(values, vector, maps, None, None, (X, y, condition), known)
 

@@ -241,7 +241,8 @@ class GANNet(LeanNet):
         planned = self.n_steps or self.n_planned
         before = 0 if self.n_steps else self.steps_before
         share = (before + self.steps_done_) / max(planned, 1)
-        factor = self.schedule(min(share, 1.0))  # type: ignore[misc]
+        assert self.schedule is not None
+        factor = self.schedule(min(share, 1.0))
         optimizers = (self.optimizer_, self.optimizer_discriminator_)
         for optimizer, rates in zip(optimizers, self.base_rates_, strict=True):
             for group, rate in zip(optimizer.param_groups, rates, strict=True):

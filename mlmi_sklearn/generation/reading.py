@@ -14,7 +14,7 @@ from .conditions import ConditionEncoder
 from .encoding import make_codec
 from .inputs import GANInputs, MapScale, Passed, read_maps, read_samples
 
-__all__ = ["Reading"]
+__all__ = ["Reading", "joined_vector"]
 
 Array = NDArray[Any]
 
@@ -46,12 +46,10 @@ class Reading(BaseEstimator):
         condition, maps, found = self._read_condition(
             passed.condition, len(values), values.shape[2:], reset
         )
-        parts = [] if encoder.ndim_ == 0 else [encoder.encode(y)]
-        parts += [] if condition is None else [condition]
-        vector = np.concatenate(parts, 1).astype(np.float32) if parts else None
+        vector = joined_vector(encoder, y, condition)
         strata = None if y is None else encoder.strata(y)
-        labels = strata if encoder.classes is not None else None
-        if labels is not None:
+        labels = None
+        if encoder.classes is not None:
             labels = encoder.columns_[0].codes(np.asarray(y), "y").astype(np.int64)
         attributes = {"_codec": codec, "_encoder": encoder, "_known_y": y, **found}
         if encoder.classes is not None:
@@ -148,6 +146,13 @@ class Reading(BaseEstimator):
                 f"condition has shape {np.shape(condition)}, but {name} was fitted "
                 f"with {kind}. Pass the same kind."
             )
+
+
+def joined_vector(encoder: Any, y: Any, numbers: Array | None) -> Array | None:
+    """Put encoded conditions beside further numbers; None where there are neither."""
+    parts = [] if y is None else [encoder.encode(y)]
+    parts += [] if numbers is None else [numbers]
+    return np.concatenate(parts, 1).astype(np.float32) if parts else None
 
 
 def _known(y: Any, classes: Any) -> Any:

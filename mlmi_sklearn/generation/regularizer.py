@@ -334,9 +334,8 @@ def _make_critic(critic: Any, shape: tuple[int, ...]) -> nn.Module:
         hidden = (int(critic),) if isinstance(critic, Integral) else tuple(critic)
         net = Critic(math.prod(shape), hidden, activation="leaky-relu")
         return net if len(shape) == 1 else nn.Sequential(_Rows(), net)
-    backbone = build_backbone(resolve_part("backbone", critic, shape), shape)
-    width = getattr(backbone, "out_features")  # noqa: B009 - set by build_backbone
-    return nn.Sequential(backbone, nn.Linear(int(width), 1))
+    backbone: Any = build_backbone(resolve_part("backbone", critic, shape), shape)
+    return nn.Sequential(backbone, nn.Linear(backbone.out_features, 1))
 
 
 class _Rows(nn.Module):

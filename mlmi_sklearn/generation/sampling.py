@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..base.inputs import as_tensor
 from .drawing import draw_samples, seeds_of
-from .reading import Reading
+from .reading import Reading, joined_vector
 
 __all__ = ["Sampling", "pick_rows"]
 
@@ -137,9 +137,7 @@ default=None
         encoded, maps, _ = self._read_condition(
             condition, n, self._recipe.input_shape[1:], reset=False
         )
-        parts = [] if y is None else [self._encoder.encode(y)]
-        parts += [] if encoded is None else [encoded]
-        vector = np.concatenate(parts, 1) if parts else None
+        vector = joined_vector(self._encoder, y, encoded)
         return self._decoded(self.net_.module_, self._codec, n, source, vector, maps)
 
     def _decoded(

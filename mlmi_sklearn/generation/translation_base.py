@@ -15,6 +15,7 @@ from ..base.inputs import as_host_array, as_tensor, require_shape
 from ..base.parts import Part, resolve_part
 from ..base.plan import Plan
 from ..base.targets import Encoded
+from ..nn.augmentations import as_augmentation
 from ..nn.generation import ConditionalDiscriminator
 from ..nn.generation.discriminator import discriminator_input_shape
 from ..nn.generation.translation import Judge, TranslationModel, Translator
@@ -172,7 +173,7 @@ class TranslationStages(GenerativeEstimator):
                 cycle=float(self.cycle),
                 identity=float(self.identity),
                 pool_size=int(self.pool_size),
-                augment=self._augmentation(),
+                augment=as_augmentation(self.augment),
             ),
             "discriminator_lr": self.lr_discriminator,
             "averaging": float(self.ema),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 __all__ = ["WeightAverage"]
 
@@ -52,8 +52,4 @@ class WeightAverage:
     def copy_buffers(self) -> None:
         """Take over what is not learned, such as running statistics."""
         for mean, now in self._buffers:
-            _copy(mean, now)
-
-
-def _copy(to: Tensor, source: Tensor) -> None:
-    to.copy_(source)
+            mean.copy_(now)

@@ -151,10 +151,6 @@ class GANModel(nn.Module):
         """Return what keeps the average."""
         return WeightAverage(self.average, self.sampler)
 
-    def restart_average(self) -> None:
-        """Let the average begin where the sampler is."""
-        self.average.load_state_dict(self.sampler.state_dict())
-
     def renew_norms(self, draws: Any) -> None:
         """Measure the batch statistics of the average generator anew.
 
