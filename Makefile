@@ -5,13 +5,14 @@ BIN := $(VENV)/bin
 # One thread: small nets gain nothing from more, and lose a lot on a busy machine.
 RUN := OMP_NUM_THREADS=1 MLMI_SKLEARN_PLUGINS=none $(BIN)/python
 
-.PHONY: help demo test test-all lint bench bench-science clean
+.PHONY: help docs docs-linkcheck docs-clean demo test test-all lint bench bench-science clean
 
 help:
 	@echo "make demo      train on embedded real data; report in mlmi-demo/report.html"
 	@echo "make test      the tests, without the slow science"
 	@echo "make test-all  the tests and the slow science"
 	@echo "make lint      ruff, mypy, import-linter, codespell"
+	@echo "make docs      the site, docs/_build/html; ARGS='-D plot_gallery=0' runs no examples"
 	@echo "make bench     side by side with peers; tables in benchmarks/results/"
 	@echo "make bench-science  accuracy of all families, and memory (hours)"
 
@@ -31,6 +32,10 @@ $(VENV)/lint.stamp: $(VENV)/test.stamp
 
 $(VENV)/bench.stamp: $(VENV)/base.stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[bench]"
+	touch $@
+
+$(VENV)/docs.stamp: $(VENV)/base.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[docs,images,resampling]"
 	touch $@
 
 demo: $(VENV)/base.stamp
@@ -78,5 +83,14 @@ bench-science: $(VENV)/base.stamp
 	$(RUN) benchmarks/bench_gan_translation.py
 	$(RUN) benchmarks/readme_table.py
 
-clean:
+docs: $(VENV)/docs.stamp
+	$(RUN) -m sphinx -b html -W --keep-going $(ARGS) docs docs/_build/html
+
+docs-linkcheck: $(VENV)/docs.stamp
+	$(RUN) -m sphinx -b linkcheck -D plot_gallery=0 $(ARGS) docs docs/_build/linkcheck
+
+docs-clean:
+	rm -rf docs/_build docs/auto_examples docs/api/*.rst docs/api/generated docs/api/backreferences docs/sg_execution_times.rst
+
+clean: docs-clean
 	rm -rf $(VENV) build dist *.egg-info mlmi-demo
