@@ -165,6 +165,27 @@ def mlmi_register_meta_methods(register: Register) -> None:
 
 
 @hookspec
+def mlmi_register_slide_readers(register: Register) -> None:
+    """Register readers of image files, for :class:`~mlmi_sklearn.TileGrid`.
+
+    The factory is called as ``factory(path, **params)`` and returns an object with
+    ``shape``, ``read(row, col, height, width)`` and ``overview(step)``, in pixels of
+    the image as the parameters want it: see
+    :class:`mlmi_sklearn.preprocessing.SlideReader`. It may have ``close()``. It must
+    survive pickling, may be used from several threads, and a file that cannot be read
+    is a ``ValueError`` that names it.
+
+    Use the tag ``suffixes``, a tuple such as ``(".svs", ".ndpi")``: with
+    ``reader="auto"`` such files go to this reader. If the factory has a function
+    ``detect(path) -> bool``, that has the last word. For the checks, ``example`` may
+    hold ``write``, a function ``(folder, pixels) -> path`` that writes an image of
+    shape (height, width, 3), uint8, in a format of this reader; without it, a tiled
+    TIFF is written. With the tag ``lossless=False`` pixels may come back changed a
+    little.
+    """
+
+
+@hookspec
 def mlmi_register_estimators(register: Register) -> None:
     """Register estimators, for discovery and for the conformance kit.
 

@@ -27,7 +27,7 @@ def find_component(kind: str, name: str) -> Component:
     Parameters
     ----------
     kind : {"backbone", "loss", "pooling", "divergence", "adversarial-loss", \
-"augmentation", "generator", "meta-method", "estimator"}
+"augmentation", "generator", "meta-method", "slide-reader", "estimator"}
         Kind of component; underscores and spaces count as hyphens.
     name : str
         Short name such as ``"mlp"``, or ``"distribution:name"``.

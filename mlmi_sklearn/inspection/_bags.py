@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..containers import Bags
 from ..exceptions import BagError
 from ..preprocessing import TileGrid
-from ..preprocessing._sources import list_images, opened
+from ..preprocessing._sources import list_images
 from ._drawing import FINEST
 
 Array = NDArray[Any]
@@ -54,6 +54,6 @@ def size_of_images(shape: tuple[int, ...]) -> tuple[int, int]:
 def image_in(X: Any, number: int, grid: TileGrid) -> tuple[Array, int]:
     """Return an image that a TileGrid cuts, seen from afar, and by how much."""
     images = list_images(X)
-    with opened(images, number, grid.reader, grid.channel_axis) as slide:
+    with grid._opened(images, number) as slide:
         step = max(1, max(slide.shape[:2]) // FINEST)
         return np.asarray(slide.overview(step)), step

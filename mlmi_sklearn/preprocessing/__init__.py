@@ -6,6 +6,7 @@ from mlmi_sklearn.preprocessing.coordinates import coordinate_map
 from mlmi_sklearn.preprocessing.slides import (
     ArraySlide,
     SlideReader,
+    image_slide,
     open_slide,
     read_image,
 )
@@ -17,6 +18,7 @@ __all__ = [
     "SlideReader",
     "TileGrid",
     "coordinate_map",
+    "image_slide",
     "open_slide",
     "otsu_threshold",
     "read_image",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from scipy import sparse
 
 from ..containers import Bags
 from ..exceptions import BagError
+from ._readers import reader_for
 from .slides import SlideReader, open_slide
 
 __all__ = ["holds_images", "image_names", "list_images", "opened"]
@@ -58,7 +59,11 @@ def image_names(images: list[Any]) -> list[str] | None:
 
 @contextmanager
 def opened(
-    images: list[Any], number: int, reader: Any, channel_axis: int | None
+    images: list[Any],
+    number: int,
+    reader: Any,
+    channel_axis: int | None,
+    params: Mapping[str, Any] | None = None,
 ) -> Iterator[SlideReader]:
     """Open an image, and close it again if it was opened here.
 
@@ -68,7 +73,8 @@ def opened(
     is_path = isinstance(source, str | Path)
     slide = None
     try:
-        slide = open_slide(source, reader, channel_axis)
+        function = reader_for(source, reader, params) if is_path else None
+        slide = open_slide(source, function, channel_axis)
         yield slide
     except ValueError as error:
         name = f" ({source})" if is_path else ""

@@ -3,7 +3,9 @@
 Tiling asks an image three things only: how large it is, what it looks like from afar,
 and what is in one rectangle. :class:`SlideReader` names them. Arrays and files that
 NumPy, scikit-image or Pillow can read are served here; a plugin for a slide library
-provides an object with the same two methods, and nothing else has to change.
+registers a factory of objects with the same two methods
+(:func:`~mlmi_sklearn.components.hookspecs.mlmi_register_slide_readers`), and nothing
+else has to change.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ArraySlide", "SlideReader", "open_slide", "read_image"]
+__all__ = ["ArraySlide", "SlideReader", "image_slide", "open_slide", "read_image"]
 
 Array = NDArray[Any]
 
@@ -37,7 +39,8 @@ class SlideReader(Protocol):
     -----
     A reader that holds a file open may have a method ``close()``; it is called when
     the image has been tiled. Which level of a pyramid is read is the business of the
-    reader: pass ``TileGrid(reader=partial(MyReader, level=1))``.
+    reader: pass ``TileGrid(reader="my-reader", reader_params={"level": 1})``, or
+    ``TileGrid(reader=partial(MyReader, level=1))`` where it is not registered.
 
     Examples
     --------
@@ -165,7 +168,7 @@ def read_image(path: str | Path) -> Array:
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the format is not known.
+        If the format is not known, or the file is damaged.
 
     Examples
     --------
@@ -184,9 +187,45 @@ def read_image(path: str | Path) -> Array:
     if path.suffix.lower() in _TIFF:
         try:
             return np.asarray(import_module("skimage.io").imread(path))
-        except ImportError:
+        except Exception:  # not installed, or another kind of TIFF: Pillow may know it
             pass
     return _read_with_pillow(path)
+
+
+def image_slide(path: str | Path) -> ArraySlide:
+    """Open an image file that the package reads by itself: the reader ``"image"``.
+
+    Parameters
+    ----------
+    path : str or Path
+        See :func:`read_image`.
+
+    Returns
+    -------
+    ArraySlide
+        The image, channels last.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is no image.
+
+    Examples
+    --------
+    >>> import numpy as np, pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder) / "image.npy"
+    ...     np.save(path, np.zeros((5, 4, 3)))
+    ...     image_slide(path).shape
+    (5, 4, 3)
+    """
+    try:
+        return ArraySlide(read_image(path))
+    except ValueError as error:
+        text = str(error)
+        raise ValueError(text if str(path) in text else f"{path} {text}") from error
 
 
 def _read_with_pillow(path: Path) -> Array:
@@ -200,8 +239,11 @@ def _read_with_pillow(path: Path) -> Array:
     except UnidentifiedImageError as error:
         raise ValueError(
             f"{path} is in no format that Pillow can read. Pass reader=, a function "
-            "from a path to an array or a SlideReader."
+            "from a path to an array or a SlideReader, or install a plugin that reads "
+            "it, such as mlmi-sklearn-openslide for slides."
         ) from error
+    except OSError as error:
+        raise ValueError(f"{path} is damaged or cut short: {error}.") from error
 
 
 def open_slide(

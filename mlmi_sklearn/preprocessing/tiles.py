@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from copy import copy
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -25,6 +26,7 @@ from ._grid import (
     tile_size_of,
     tissue_shares,
 )
+from ._readers import AUTO, check_reader
 from ._sources import holds_images, image_names, list_images, opened
 from .slides import SlideReader
 from .tissue import tissue_mask
@@ -69,9 +71,14 @@ class TileGrid(  # type: ignore[call-arg]  # a keyword of a base mypy cannot see
         stay as they are. False keeps integers, and a quarter of the memory.
     flatten : bool, default=False
         Whether tiles become vectors, as estimators other than convolutional nets need.
-    reader : callable, default=None
-        Turns a path into an array or a :class:`SlideReader`, through which alone the
-        image is then read. None reads what NumPy, scikit-image and Pillow can.
+    reader : str, callable or None, default="auto"
+        Opens a path. ``"auto"`` takes the reader of a plugin that claims the suffix of
+        the file, or else what NumPy, scikit-image and Pillow can read; None takes only
+        these. The name of a registered reader (``list_components("slide-reader")``)
+        takes that one. A callable turns the path into an array or a
+        :class:`SlideReader`, through which alone the image is then read.
+    reader_params : dict, default=None
+        Keyword arguments of the reader, such as the resolution.
     random_state : int, RandomState instance or None, default=None
         Chooses tiles where there are more than ``max_tiles``.
 
@@ -90,6 +97,10 @@ class TileGrid(  # type: ignore[call-arg]  # a keyword of a base mypy cannot see
     BagError
         From ``fit`` and ``transform``, if X cannot be read as images, an image is
         smaller than a tile, or channels differ.
+    FileNotFoundError
+        If a path names no file.
+    ComponentNotFoundError
+        If no reader of that name is registered.
 
     Warns
     -----
@@ -142,7 +153,8 @@ class TileGrid(  # type: ignore[call-arg]  # a keyword of a base mypy cannot see
         "channel_axis": [Interval(Integral, -3, 2, closed="both"), None],
         "rescale": ["boolean"],
         "flatten": ["boolean"],
-        "reader": [callable, None],
+        "reader": [str, callable, None],
+        "reader_params": [dict, None],
         "random_state": ["random_state"],
     }
 
@@ -158,7 +170,8 @@ class TileGrid(  # type: ignore[call-arg]  # a keyword of a base mypy cannot see
         channel_axis: int | None = -1,
         rescale: bool = True,
         flatten: bool = False,
-        reader: Callable[[Any], Any] | None = None,
+        reader: str | Callable[[Any], Any] | None = AUTO,
+        reader_params: Mapping[str, Any] | None = None,
         random_state: Any = None,
     ) -> None:
         self.tile_size = tile_size
@@ -171,6 +184,7 @@ class TileGrid(  # type: ignore[call-arg]  # a keyword of a base mypy cannot see
         self.rescale = rescale
         self.flatten = flatten
         self.reader = reader
+        self.reader_params = reader_params
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any = None) -> TileGrid:
@@ -193,11 +207,12 @@ class TileGrid(  # type: ignore[call-arg]  # a keyword of a base mypy cannot see
         self._validate_params()
         size = tile_size_of(self.tile_size)
         strides_of(size, self.overlap)
+        check_reader(self.reader, self.reader_params)
         # On a copy, so that data which is refused leaves a fitted transformer alone.
         seen, shape = copy(self), None
         if holds_images(X):
             images = list_images(X)
-            with opened(images, 0, self.reader, self.channel_axis) as slide:
+            with self._opened(images, 0) as slide:
                 shape = (*slide.shape[2:], *size)
         else:
             validate_data(seen, X)
@@ -259,6 +274,13 @@ class TileGrid(  # type: ignore[call-arg]  # a keyword of a base mypy cannot see
             self._sklearn_output_config = {"transform": transform}
         return self
 
+    def _opened(
+        self, images: list[Any], number: int
+    ) -> AbstractContextManager[SlideReader]:
+        """Open one of the images by the reader that was asked for."""
+        options = self.channel_axis, self.reader_params
+        return opened(images, number, self.reader, *options)
+
     def _pass(self, X: Any) -> Any:
         """Return a table as it is, in the container that was asked for."""
         if self.tile_shape_ is not None:
@@ -276,7 +298,7 @@ class TileGrid(  # type: ignore[call-arg]  # a keyword of a base mypy cannot see
         """Return tiles of one image and their (x, y)."""
         size = tile_size_of(self.tile_size)
         strides = strides_of(size, self.overlap)
-        with opened(images, number, self.reader, self.channel_axis) as slide:
+        with self._opened(images, number) as slide:
             self._check_channels(slide)
             positions = tile_positions(slide.shape, size, strides, self.edge)
             positions = self._choose(slide, positions, size, number)

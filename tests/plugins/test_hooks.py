@@ -66,6 +66,14 @@ USES = {
         "    def changes(self, name): return name.endswith('bias')",
         "part.build(second_order=False).changes('head.bias')",
     ),
+    "mlmi_register_slide_readers": (
+        "class Part:\n"
+        "    shape = (8, 9)\n"
+        "    def __init__(self, path, level=0): self.level = level\n"
+        "    def read(self, row, col, height, width): return row\n"
+        "    def overview(self, step): return step",
+        "part.build('a.svs', level=2).level == 2 and [*part.parameters()] == ['level']",
+    ),
     "mlmi_register_estimators": (
         "class Part:\n    def fit(self, X, y): return self",
         "all_estimators()[-1] == ('Part', part.load())",
@@ -76,7 +84,7 @@ USES = {
 def test_hooks_are_those_of_the_specification():
     assert list(SPECS) == list(HOOKS)
     assert list(HOOKS.values()) == list(KINDS)
-    assert len(HOOKS) == 9
+    assert len(HOOKS) == 10
 
 
 @pytest.mark.parametrize("name", SPECS)

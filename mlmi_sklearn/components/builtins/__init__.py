@@ -17,6 +17,7 @@ from .objectives import (
     mlmi_register_divergences,
     mlmi_register_losses,
 )
+from .readers import mlmi_register_slide_readers
 from .recipes import mlmi_register_augmentations, mlmi_register_meta_methods
 
 __all__ = [
@@ -29,4 +30,5 @@ __all__ = [
     "mlmi_register_losses",
     "mlmi_register_meta_methods",
     "mlmi_register_poolings",
+    "mlmi_register_slide_readers",
 ]

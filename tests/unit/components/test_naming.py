@@ -25,6 +25,7 @@ def test_the_kinds():
         "augmentation",
         "generator",
         "meta-method",
+        "slide-reader",
         "estimator",
     )
 
