@@ -20,8 +20,8 @@ _POSITIONAL = (
     inspect.Parameter.POSITIONAL_ONLY,
     inspect.Parameter.POSITIONAL_OR_KEYWORD,
 )
-# These factories are called with the size of their input as first argument.
-_SIZED = frozenset({"backbone", "pooling", "divergence"})
+# These factories are called with the size of their input, or a path, first.
+_SIZED = frozenset({"backbone", "pooling", "divergence", "slide-reader"})
 
 #: Last failure of every third-party part that failed in use, for `list_plugins`.
 failures_in_use: dict[tuple[str, str, str], str] = {}
@@ -171,8 +171,8 @@ class Component:
         -------
         dict of str to inspect.Parameter
             In the order of the signature, without the leading size of the input that
-            backbones, poolings and divergences take, and without ``*args`` and
-            ``**kwargs``. Empty for a factory that has no signature.
+            backbones, poolings and divergences take, the path of slide readers, and
+            ``*args`` and ``**kwargs``. Empty for a factory that has no signature.
 
         Examples
         --------

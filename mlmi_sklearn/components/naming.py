@@ -32,6 +32,7 @@ HOOKS = MappingProxyType(
         "mlmi_register_augmentations": "augmentation",
         "mlmi_register_generators": "generator",
         "mlmi_register_meta_methods": "meta-method",
+        "mlmi_register_slide_readers": "slide-reader",
         "mlmi_register_estimators": "estimator",
     }
 )

@@ -15,6 +15,7 @@ from ._losses import LOSS_CHECKS, LossSubject
 from ._meta_methods import META_METHOD_CHECKS, MetaMethodSubject
 from ._pooling_protocol import POOLING_PROTOCOL_CHECKS
 from ._poolings import POOLING_CHECKS
+from ._slide_readers import SLIDE_READER_CHECKS, SlideReaderSubject
 from ._subjects import BackboneSubject, PoolingSubject, Subject, label_of
 from .estimators import mlmi_estimator_checks
 
@@ -29,6 +30,7 @@ _KINDS: dict[str, tuple[type[Subject], list[Callable[[Any], None]]]] = {
     "augmentation": (AugmentationSubject, [*AUGMENTATION_CHECKS]),
     "generator": (GeneratorSubject, [*GENERATOR_CHECKS]),
     "meta-method": (MetaMethodSubject, [*META_METHOD_CHECKS]),
+    "slide-reader": (SlideReaderSubject, [*SLIDE_READER_CHECKS]),
 }
 
 
