@@ -1,4 +1,4 @@
-"""How the site is built: `make docs`, or `make docs ARGS="-D plot_gallery=0"` quickly."""
+"""How `make docs` builds the site; with ARGS="-D plot_gallery=0" no example runs."""
 
 from __future__ import annotations
 
@@ -97,22 +97,12 @@ intersphinx_mapping = inventories.mapping(HERE / "_inventories", HERE / "_build"
 
 # -- examples --------------------------------------------------------------------------
 
+FAMILIES = ("mil", "domain_adaptation", "meta_learning", "generation")
 sphinx_gallery_conf = {
     "examples_dirs": ["examples"],
     "gallery_dirs": ["auto_examples"],
     "filename_pattern": r"/plot_",
-    "subsection_order": ExplicitOrder(
-        [
-            f"examples/{family}"
-            for family in (
-                "mil",
-                "domain_adaptation",
-                "meta_learning",
-                "generation",
-                "*",
-            )
-        ]
-    ),
+    "subsection_order": ExplicitOrder([*(f"examples/{f}" for f in FAMILIES), "*"]),
     "within_subsection_order": "FileNameSortKey",
     "backreferences_dir": "api/backreferences",
     "doc_module": ("mlmi_sklearn",),

@@ -23,14 +23,8 @@ from sphinx.application import Sphinx
 __all__ = ["by_section", "canonical_name", "setup"]
 
 ROOT = "mlmi_sklearn"
-KINDS = (
-    "Estimators",
-    "Displays",
-    "Classes",
-    "Functions",
-    "Errors and warnings",
-    "Data",
-)
+KINDS = ("Estimators", "Displays", "Classes", "Functions", "Exceptions", "Data")
+TABLE = (".. autosummary::", "   :toctree: generated/", "   :nosignatures:", "")
 
 
 @cache
@@ -121,12 +115,7 @@ def _tables(names: list[str]) -> Iterator[str]:
     for kind, members in kinds.items():
         if members:
             yield from (kind, "-" * len(kind), "")
-            yield from (
-                ".. autosummary::",
-                "   :toctree: generated/",
-                "   :nosignatures:",
-                "",
-            )
+            yield from TABLE
             yield from (f"   ~{name}" for name in members)
             yield ""
 
@@ -135,7 +124,7 @@ def kind_of(value: Any) -> str:
     """Return the heading under which an object stands."""
     if inspect.isclass(value):
         if issubclass(value, BaseException):
-            return "Errors and warnings"
+            return "Exceptions"
         if value.__name__.endswith("Display"):
             return "Displays"
         return "Estimators" if issubclass(value, BaseEstimator) else "Classes"
