@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from types import MappingProxyType
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..exceptions import PluginError
-from .naming import BUILTIN_DIST, USER_DIST, check_kind, check_name
+from ..exceptions import ComponentNotFoundError, PluginError
+from .failures import describe_error, failures_in_use
+from .fields import check_factory, check_members, frozen
+from .naming import BUILTIN_DIST, USER_DIST, check_kind, check_name, family_prefix
 
 __all__ = ["Component", "describe_error", "failures_in_use"]
 
-_LAZY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 _POSITIONAL = (
     inspect.Parameter.POSITIONAL_ONLY,
     inspect.Parameter.POSITIONAL_OR_KEYWORD,
 )
 # These factories are called with the size of their input, or a path, first.
 _SIZED = frozenset({"backbone", "pooling", "divergence", "slide-reader"})
-
-#: Last failure of every third-party part that failed in use, for `list_plugins`.
-failures_in_use: dict[tuple[str, str, str], str] = {}
 
 
 @dataclass(frozen=True)
@@ -36,10 +32,11 @@ class Component:
     kind : str
         One of :data:`KINDS`.
     name : str
-        Short name, such as ``"mlp"``.
+        Short name, such as ``"mlp"``; ``"prefix:*"`` for a family of parts, each of
+        which has a name of its own after the colon.
     factory : callable or str
         What builds the part, or ``"package.module:attribute"``, imported on first
-        use.
+        use. That of a family takes the name of a member and returns its factory.
     summary : str
         One line for listings.
     tags, example : mapping
@@ -48,6 +45,8 @@ class Component:
     dist, version : str
         The distribution that registered the part; ``"user"`` for
         :func:`register_component`.
+    member : str, default=""
+        Which one of a family it is.
 
     Examples
     --------
@@ -64,19 +63,22 @@ class Component:
     example: Mapping[str, Any] = field(default_factory=dict, hash=False)
     dist: str = USER_DIST
     version: str = ""
+    member: str = ""
 
     def __post_init__(self) -> None:
         """Check every field, and freeze the mappings."""
         object.__setattr__(self, "kind", check_kind(self.kind))
-        check_name(self.kind, self.name)
-        _check_factory(self)
+        check_name(self.kind, self.registered_name)
+        check_factory(self.label, self.factory)
         if not isinstance(self.summary, str):
             raise TypeError(
                 f"summary of {self.label} must be a str, "
                 f"got {type(self.summary).__name__}."
             )
         for key in ("tags", "example"):
-            object.__setattr__(self, key, _frozen(self, key))
+            object.__setattr__(self, key, frozen(self.label, key, getattr(self, key)))
+        if self.is_family:
+            check_members(self.label, self.tags)
 
     def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
         # Read-only views of mappings cannot be pickled, plain dicts can.
@@ -89,6 +91,7 @@ class Component:
             dict(self.example),
             self.dist,
             self.version,
+            self.member,
         )
 
     @property
@@ -106,6 +109,61 @@ class Component:
         """Whether a plugin registered this part."""
         return self.dist not in (BUILTIN_DIST, USER_DIST)
 
+    @property
+    def is_family(self) -> bool:
+        """Whether it stands for many parts, whose names begin alike."""
+        return bool(family_prefix(self.name))
+
+    @property
+    def registered_name(self) -> str:
+        """Name that was registered: for a member, that of its family."""
+        return self.name.removesuffix(self.member) + "*" if self.member else self.name
+
+    def named(self, name: str) -> Component | None:
+        """Return what a name means to this part.
+
+        Parameters
+        ----------
+        name : str
+            A name without distribution.
+
+        Returns
+        -------
+        Component or None
+            The part itself if that is its name, a member of the family if it is one;
+            whether the family has such a member shows when that is loaded.
+
+        Examples
+        --------
+        >>> part = Component(
+        ...     "backbone", "zoo:*", "zoo:get", tags={"members": ("ape",)}
+        ... )
+        >>> part.named("zoo:bear").name
+        'zoo:bear'
+        """
+        if name == self.name:
+            return self
+        prefix = family_prefix(self.name)
+        member = name.removeprefix(prefix)
+        if not prefix or member in (name, ""):
+            return None
+        # One object for each, so that what it has loaded is kept.
+        known: dict[str, Component] = self.__dict__.setdefault("_members", {})
+        return known.get(member) or known.setdefault(member, self._one(name, member))
+
+    def members(self) -> list[Component]:
+        """Return the members of a family that it names as examples.
+
+        Returns
+        -------
+        list of Component
+            Of a part that is no family, that part.
+        """
+        if not self.is_family:
+            return [self]
+        prefix = family_prefix(self.name)
+        return [part for m in self.tags["members"] if (part := self.named(prefix + m))]
+
     def load(self) -> Callable[..., Any]:
         """Return the factory, importing it when it was given as a string.
 
@@ -119,11 +177,15 @@ class Component:
         PluginError
             When the import fails, or gives something that cannot be called. A failed
             import is tried again at the next call.
+        ComponentNotFoundError
+            When a family has no such member.
+        ValueError
+            For a family, of which a member has to be named.
         """
         found: Callable[..., Any] | None = self.__dict__.get("_loaded")
         if found is None:
-            found = self._import()
-            failures_in_use.pop((self.kind, self.dist, self.name), None)
+            found = self._select(self._import())
+            failures_in_use.pop((self.kind, self.dist, self.registered_name), None)
             # Frozen for users; the cache is not part of the value.
             object.__setattr__(self, "_loaded", found)
         return found
@@ -196,8 +258,9 @@ class Component:
 
     def _signature(self) -> list[inspect.Parameter]:
         """Return all parameters of the factory; none when it cannot say."""
+        factory = self.load()
         try:
-            return list(inspect.signature(self.load()).parameters.values())
+            return list(inspect.signature(factory).parameters.values())
         except (ValueError, TypeError):
             return []
 
@@ -222,13 +285,39 @@ class Component:
             raise self._failure(f"{self.factory!r} is not a class")
         return target
 
+    def _one(self, name: str, member: str) -> Component:
+        """Make a member of the family."""
+        tags = {key: value for key, value in self.tags.items() if key != "members"}
+        return replace(self, name=name, member=member, tags=tags)
+
+    def _select(self, factory: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the factory of a member, which is asked of that of the family."""
+        if self.is_family:
+            first = self.name[:-1] + self.tags["members"][0]
+            raise ValueError(
+                f"{self.label} stands for many; name one of them, such as {first!r}."
+            )
+        if not self.member:
+            return factory
+        try:
+            found = factory(self.member)
+        except (ComponentNotFoundError, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            raise self._failure("its family failed", error) from error
+        if not callable(found):
+            raise self._failure(
+                f"its family returned a {type(found).__name__}, which is no factory"
+            )
+        return found
+
     def _failure(self, what: str, error: BaseException | None = None) -> PluginError:
         """Make the error that names distribution, part and cause; remember it."""
         reason = f"{self.label}: {what}"
         if error is not None:
             reason = f"{reason}: {describe_error(error)}"
         if self.third_party:
-            failures_in_use[self.kind, self.dist, self.name] = reason
+            failures_in_use[self.kind, self.dist, self.registered_name] = reason
         advice = (
             f" This is a fault of that plugin, not of your call; update "
             f"{self.dist!r} or report it to its authors."
@@ -236,69 +325,3 @@ class Component:
             else ""
         )
         return PluginError(f"distribution {self.dist!r}, {reason}.{advice}")
-
-
-def describe_error(error: BaseException, limit: int = 400) -> str:
-    """Return one line that names an exception, whatever its author did to it.
-
-    Parameters
-    ----------
-    error : BaseException
-        The exception.
-    limit : int, default=400
-        Longest text kept, in characters.
-
-    Returns
-    -------
-    str
-        Type and message, on one line.
-
-    Examples
-    --------
-    >>> describe_error(KeyError("a"))
-    "KeyError: 'a'"
-    """
-    try:
-        text = " ".join(str(error).split())
-    except KeyboardInterrupt:
-        raise
-    except BaseException:
-        text = "(its message cannot be shown)"
-    text = f"{type(error).__name__}: {text}" if text else type(error).__name__
-    return text if len(text) <= limit else text[: limit - 3] + "..."
-
-
-def _check_factory(part: Component) -> None:
-    """Raise unless the factory is a callable or names one."""
-    factory = part.factory
-    if isinstance(factory, str):
-        if not _LAZY.fullmatch(factory):
-            raise ValueError(
-                f"factory {factory!r} of {part.label} must look like "
-                "'package.module:attribute'."
-            )
-    elif not callable(factory):
-        raise TypeError(
-            f"factory of {part.label} must be a callable or a string "
-            f"'package.module:attribute', got {type(factory).__name__}: {factory!r}."
-        )
-
-
-def _frozen(part: Component, key: str) -> Mapping[str, Any]:
-    """Return a read-only copy of a mapping whose keys can be used as keywords."""
-    value = getattr(part, key)
-    if not isinstance(value, Mapping):
-        raise TypeError(
-            f"{key} of {part.label} must be a mapping, got {type(value).__name__}: "
-            f"{value!r}."
-        )
-    # list_components(kind, builtin=..., **tags) could never select by these.
-    reserved = {"kind", "builtin"} if key == "tags" else set()
-    for name in value:
-        if not (isinstance(name, str) and name.isidentifier()) or name in reserved:
-            but = f", other than {sorted(reserved)}" if reserved else ""
-            raise ValueError(
-                f"{key} of {part.label} has the key {name!r}; keys must be usable as "
-                f"keyword arguments{but}."
-            )
-    return MappingProxyType(dict(value))

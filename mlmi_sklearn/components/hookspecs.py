@@ -17,6 +17,23 @@ when the part is first used: prefer the string, so that listing plugins stays qu
 ``summary`` is one line for listings. ``tags`` are facts to select by
 (``list_components("loss", task="classification")``). ``example`` holds arguments with
 which the conformance checks can build the part.
+
+A name that ends in ``":*"`` registers a *family*: as many parts as its factory knows,
+without one of them being listed or imported before it is named. The factory then takes
+what a user wrote after the colon and returns the factory of that part, or raises
+:class:`~mlmi_sklearn.exceptions.ComponentNotFoundError` with the names it might have
+been. The tag ``members`` names a few, which the checks try::
+
+    @hookimpl
+    def mlmi_register_backbones(register):
+        register(
+            "zoo:*",
+            "my_package.zoo:factory_of",
+            summary="Any network of the zoo.",
+            tags={"input": "image", "members": ("ape", "bear")},
+        )
+
+Users write ``backbone="zoo:ape"``, whose parameters are those of the returned factory.
 """
 
 from __future__ import annotations

@@ -2,7 +2,9 @@
 
 A short name means, in this order: the built-in part, what the program itself added, the
 part of the one plugin that offers it. Plugins are imported only when the first two have
-no answer. ``"distribution:name"`` means that part alone.
+no answer. ``"distribution:name"`` means that part alone. Where no distribution has the
+part, a colon may also be that of a family: ``"timm:resnet18"`` is a member of
+``"timm:*"``.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from .naming import (
     canonical_dist,
     check_kind,
     did_you_mean,
+    family_prefix,
 )
 
 __all__ = ["Registry"]
@@ -54,12 +57,12 @@ class Registry:
         kind = check_kind(kind)
         if not isinstance(name, str):
             raise TypeError(f"name must be a str, got {type(name).__name__}: {name!r}.")
-        dist, _, short = name.rpartition(":")
-        return (
-            self._find_qualified(kind, name, dist, short)
-            if dist
-            else self._find_short(kind, name)
-        )
+        dist, _, short = name.partition(":")
+        found = self._find_qualified(kind, dist, short) if short else None
+        found = found or self._find_short(kind, name) or self._missing(kind, name)
+        if found.member:
+            found.load()  # only its family can say whether there is such a member
+        return found
 
     def select(
         self, kind: str | None = None, *, builtin: bool = False, **tags: Any
@@ -105,21 +108,21 @@ class Registry:
                     + did_you_mean(name, [n for k, n in self._user if k == key[0]])
                 )
 
-    def _find_short(self, kind: str, name: str) -> Component:
+    def _find_short(self, kind: str, name: str) -> Component | None:
         """Look in the three places, in order."""
         for part in (*self.manager.builtins(), *self._user_parts()):
-            if (part.kind, part.name) == (kind, name):
-                return part
-        found = [
-            part
+            if part.kind == kind and (found := part.named(name)):
+                return found
+        offers = [
+            found
             for part in self.manager.plugins()
-            if (part.kind, part.name) == (kind, name)
+            if part.kind == kind and (found := part.named(name))
         ]
-        if len(found) > 1:
-            raise ComponentConflictError(conflict(found))
-        return found[0] if found else self._missing(kind, name)
+        if len(offers) > 1:
+            raise ComponentConflictError(conflict(offers))
+        return offers[0] if offers else None
 
-    def _find_qualified(self, kind: str, name: str, dist: str, short: str) -> Component:
+    def _find_qualified(self, kind: str, dist: str, short: str) -> Component | None:
         """Look among the parts of one distribution."""
         dist = canonical_dist(dist)
         places: dict[str, Callable[[], tuple[Component, ...]]] = {
@@ -127,17 +130,21 @@ class Registry:
             USER_DIST: self._user_parts,
         }
         for part in places.get(dist, self.manager.plugins)():
-            if (part.kind, part.name) == (kind, short) and (
-                canonical_dist(part.dist) == dist
+            if (
+                part.kind == kind
+                and canonical_dist(part.dist) == dist
+                and (found := part.named(short))
             ):
-                return part
-        return self._missing(kind, name)
+                return found
+        return None
 
     def _missing(self, kind: str, name: str) -> Component:
         """Raise the error that helps to find the right name."""
         parts = [part for part in self._all() if part.kind == kind]
         short = list(dict.fromkeys(sorted(part.name for part in parts)))
-        qualified = [part.qualified_name for part in parts]
+        qualified = [part.qualified_name for part in parts if not part.is_family]
+        after = name.partition(":")[2]
+        qualified += [p + after for part in parts if (p := family_prefix(part.name))]
         hint = did_you_mean(name, qualified if ":" in name else short)
         raise ComponentNotFoundError(
             f"no {kind} is called {name!r}.{hint} Available: {', '.join(short)}."

@@ -18,6 +18,7 @@ __all__ = [
     "check_kind",
     "check_name",
     "did_you_mean",
+    "family_prefix",
     "suggest",
 ]
 
@@ -174,7 +175,7 @@ def check_name(kind: str, name: object) -> str:
     kind : str
         A member of :data:`KINDS`.
     name : object
-        The name somebody wants to register.
+        The name somebody wants to register; ``"prefix:*"`` for a family of parts.
 
     Returns
     -------
@@ -190,6 +191,8 @@ def check_name(kind: str, name: object) -> str:
     --------
     >>> check_name("loss", "smooth-l1")
     'smooth-l1'
+    >>> check_name("backbone", "timm:*")
+    'timm:*'
     """
     if not isinstance(name, str):
         raise TypeError(
@@ -201,6 +204,8 @@ def check_name(kind: str, name: object) -> str:
             raise ValueError(
                 f"estimator name {name!r} must be a class name such as 'MILClassifier'."
             )
+    elif prefix := family_prefix(name):
+        _check_prefix(kind, name, prefix[:-1])
     elif not _PART.fullmatch(name):
         raise ValueError(
             f"{kind} name {name!r} must be lower-case letters and digits, with "
@@ -212,6 +217,41 @@ def check_name(kind: str, name: object) -> str:
             "me'. Take another name."
         )
     return name
+
+
+def family_prefix(name: str) -> str:
+    """Return what the names of the members of a family begin with.
+
+    Parameters
+    ----------
+    name : str
+        Name of a component.
+
+    Returns
+    -------
+    str
+        ``"timm:"`` for the family ``"timm:*"``; empty for a name that is no family's.
+
+    Examples
+    --------
+    >>> family_prefix("timm:*"), family_prefix("mlp")
+    ('timm:', '')
+    """
+    return name[:-1] if name.endswith(":*") else ""
+
+
+def _check_prefix(kind: str, name: str, prefix: str) -> None:
+    """Raise unless a family can have this prefix."""
+    if not _PART.fullmatch(prefix):
+        raise ValueError(
+            f"{kind} name {name!r} must have lower-case letters and digits before "
+            "':*', such as 'timm:*'."
+        )
+    if canonical_dist(prefix) in (BUILTIN_DIST, USER_DIST):
+        raise ValueError(
+            f"{kind} name {name!r} is reserved: {prefix!r} before a colon says where a "
+            "part comes from. Take another prefix."
+        )
 
 
 def _folded(word: str) -> str:

@@ -30,7 +30,8 @@ def find_component(kind: str, name: str) -> Component:
 "augmentation", "generator", "meta-method", "slide-reader", "estimator"}
         Kind of component; underscores and spaces count as hyphens.
     name : str
-        Short name such as ``"mlp"``, or ``"distribution:name"``.
+        Short name such as ``"mlp"``, or ``"distribution:name"``; ``"prefix:name"``
+        for a member of a family that a plugin registered as ``"prefix:*"``.
 
     Returns
     -------
@@ -128,7 +129,8 @@ def register_component(
         Kind of component; see :func:`find_component`.
     name : str
         Lower-case letters, digits, ``.``, ``_`` and ``-``; a class name for
-        estimators.
+        estimators; ``"prefix:*"`` for a family of parts, whose factory takes the name
+        of a member and returns its factory.
     factory : callable or str
         What builds the component, or ``"package.module:attribute"``. Processes of a
         parallel search do not see what only the main process has registered.

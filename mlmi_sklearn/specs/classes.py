@@ -98,8 +98,9 @@ def _class_name(component: Component) -> str:
     target = component.factory
     path = target if isinstance(target, str) else getattr(target, "__name__", "")
     stem = re.split("[:.]", path)[-1]
-    if not stem.isidentifier():  # a lambda, a partial, an object that can be called
-        stem = "".join(map(str.capitalize, re.split(r"[-._]", component.name)))
+    # A lambda, a partial, an object that can be called; a factory of many.
+    if not stem.isidentifier() or component.member:
+        stem = "".join(map(str.capitalize, re.split(r"[\W_]+", component.name)))
     suffix = component.kind.title().replace("-", "")
     return stem if stem.endswith(suffix) else stem + suffix
 
