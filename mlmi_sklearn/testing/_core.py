@@ -11,12 +11,29 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NoReturn
 from unittest import SkipTest
 
 from ..components.component import describe_error
+from ..exceptions import PluginError
 
-__all__ = ["Check", "CheckResult", "ContractError", "fail", "require", "run_checks"]
+__all__ = [
+    "Check",
+    "CheckResult",
+    "ContractError",
+    "fail",
+    "place",
+    "require",
+    "run_checks",
+]
+
+# An error is looked for in the code that called these, not in these.
+_LIBRARIES = {
+    *("mlmi_sklearn", "torch", "numpy", "scipy", "pandas", "sklearn", "skorch"),
+    *("joblib", "threading", "concurrent", "copy", "pickle", "functools"),
+    *("pytest", "_pytest", "pluggy", "importlib", "contextlib", "unittest"),
+}
 
 
 class ContractError(AssertionError):
@@ -112,15 +129,69 @@ class Check:
             raise self._error(subject, str(error)) from error
         except SkipTest:
             raise
-        except Exception as error:
-            problem = f"it raised {describe_error(error)}."
-            raise self._error(subject, problem) from error
+        # A part that calls sys.exit must not end the run of all the others.
+        except (Exception, SystemExit) as error:
+            raise self._error(subject, _told(error)) from error
 
     def _error(self, subject: Any, problem: str) -> ContractError:
         rule = f" (Rule: {self.rule})" if self.rule else ""
         return ContractError(
             f"{self.label(subject)} fails {self.name}: {problem}{rule}"
         )
+
+
+def place(error: BaseException) -> str:
+    """Return file and line in the examined code that an error came from.
+
+    Parameters
+    ----------
+    error : BaseException
+        As it was caught.
+
+    Returns
+    -------
+    str
+        In brackets, after a space; empty if only libraries took part.
+
+    Examples
+    --------
+    >>> place(ValueError("never raised"))
+    ''
+    """
+    found, trace = "", error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        package = str(trace.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
+        if package not in _LIBRARIES and not code.co_filename.startswith("<"):
+            found = f" ({Path(code.co_filename).name}, line {trace.tb_lineno})"
+        trace = trace.tb_next
+    return found
+
+
+def _told(error: BaseException) -> str:
+    """Say what was raised, where, and what usually mends it."""
+    cause = error.__cause__
+    # What users of a plugin are told is no news to its author; the reason behind it is.
+    if isinstance(error, PluginError) and cause is not None:
+        error = cause
+    text = describe_error(error).rstrip(".")
+    return f"it raised {text}{place(error)}.{_hint(error)}"
+
+
+def _hint(error: BaseException) -> str:
+    """Say what usually mends an error that is not one of the contract's."""
+    text = str(error)
+    if isinstance(error, TypeError) and "required positional argument" in text:
+        return (
+            " Give every parameter a default, or pass register(..., example={...}) "
+            "with what the checks should pass. What is called with what is in "
+            "mlmi_sklearn/components/hookspecs.py."
+        )
+    if isinstance(error, TypeError) and "unexpected keyword argument" in text:
+        return " The keys of example have to be parameters of the factory."
+    if isinstance(error, TypeError) and "positional argument" in text:
+        return " What is called with what is in mlmi_sklearn/components/hookspecs.py."
+    return ""
 
 
 def require(condition: Any, problem: str, remedy: str = "") -> None:

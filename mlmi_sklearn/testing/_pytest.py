@@ -20,7 +20,9 @@ def parametrize_with_component_checks(
     """Parametrise a test with components and the checks for them.
 
     The test takes two arguments, ``component`` and ``check``, and calls the second
-    with the first. Cases are called ``pooling-max-check_weights`` and so on.
+    with the first. Cases are called ``pooling-max-check_weights`` and so on. Of an
+    estimator that a distribution registers, all checks of
+    :func:`check_mlmi_estimator` are run, scikit-learn's among them, on an instance.
 
     Parameters
     ----------

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 from ..components import Component, did_you_mean, list_components, list_plugins
-from ..components.component import describe_error
-from ..components.naming import canonical_dist
-from ._core import Check, CheckResult, ContractError, fail, run_checks
+from ..components.naming import canonical_dist, check_kind
+from ._core import CheckResult, ContractError, fail, run_checks
 from .components import component_checks
 
-__all__ = ["check_plugin", "plugin_components"]
+__all__ = ["NothingToCheckError", "check_plugin", "plugin_components"]
+
+
+class NothingToCheckError(ContractError):
+    """Raised when there is no such plugin, it is switched off, or has no such part."""
 
 
 def check_plugin(
-    distribution: str, *, on_fail: str | None = "raise"
+    distribution: str, *, kind: str | None = None, on_fail: str | None = "raise"
 ) -> list[CheckResult]:
     """Check every component and estimator of an installed distribution.
 
@@ -23,6 +23,8 @@ def check_plugin(
     ----------
     distribution : str
         Name of the distribution, such as ``"mlmi-sklearn-timm"``.
+    kind : str, default=None
+        Check only parts of this kind, such as ``"loss"``.
     on_fail : {"raise", None}, default="raise"
         Whether to raise when all checks have run and some failed.
 
@@ -42,19 +44,23 @@ def check_plugin(
     >>> from mlmi_sklearn.testing import check_plugin
     >>> check_plugin("mlmi-sklearn-tmm")
     Traceback (most recent call last):
-    mlmi_sklearn.testing._core.ContractError: no installed distribution is called
-    'mlmi-sklearn-tmm' and has an entry point in the group 'mlmi_sklearn'. ...
+    mlmi_sklearn.testing.plugins.NothingToCheckError: no installed distribution is
+    called 'mlmi-sklearn-tmm' and has an entry point in the group 'mlmi_sklearn'. ...
     """
-    return run_checks(_pairs(plugin_components(distribution)), on_fail)
+    parts = plugin_components(distribution, kind)
+    pairs = (pair for part in parts for pair in component_checks(part))
+    return run_checks(pairs, on_fail)
 
 
-def plugin_components(distribution: str) -> list[Component]:
+def plugin_components(distribution: str, kind: str | None = None) -> list[Component]:
     """Return what a distribution has registered.
 
     Parameters
     ----------
     distribution : str
         Name of the distribution.
+    kind : str, default=None
+        Only parts of this kind.
 
     Returns
     -------
@@ -73,40 +79,36 @@ def plugin_components(distribution: str) -> list[Component]:
     'backbone'
     """
     wanted = canonical_dist(distribution)
-    plugins = [i for i in list_plugins() if canonical_dist(i.dist) == wanted]
-    if not plugins:
-        known = sorted({info.dist for info in list_plugins()})
-        fail(
-            f"no installed distribution is called {distribution!r} and has an entry "
-            f"point in the group 'mlmi_sklearn'.{did_you_mean(distribution, known)}",
-            f"Installed are: {', '.join(known)}.",
-        )
-    for info in plugins:
-        if info.status != "ok":
-            fail(
-                f"plugin {info.name!r} of {info.dist!r} is {info.status}: {info.error}"
-            )
+    _require_working(distribution, wanted)
     parts = [p for p in list_components() if canonical_dist(p.dist) == wanted]
     if not parts:
         fail(f"{distribution!r} registers nothing.", "Call register(...) in its hooks.")
-    return parts
-
-
-def _pairs(parts: list[Component]) -> Iterator[tuple[Any, Check]]:
-    """Yield the checks of all parts; one that cannot be listed fails as a check."""
-    for part in parts:
-        try:
-            yield from list(component_checks(part))
-        except Exception as error:
-            yield part, _unbuildable(part, error)
-
-
-def _unbuildable(part: Component, error: Exception) -> Check:
-    def check_can_be_built(component: Component) -> None:
-        """The checks can build it from its example."""
-        raise ContractError(
-            f"it cannot be built: {describe_error(error)}. Give register(...) an "
-            "example with the arguments it needs."
+    if kind is None:
+        return parts
+    chosen = [part for part in parts if part.kind == check_kind(kind)]
+    if not chosen:
+        there = ", ".join(dict.fromkeys(part.kind for part in parts))
+        raise NothingToCheckError(
+            f"{distribution!r} registers no {check_kind(kind)}; its parts are of the "
+            f"kinds {there}."
         )
+    return chosen
 
-    return Check(check_can_be_built, label=lambda p: f"{p.label} of {p.dist!r}")
+
+def _require_working(distribution: str, wanted: str) -> None:
+    """Fail unless all plugins of a distribution are there and loaded."""
+    infos = list_plugins()
+    plugins = [info for info in infos if canonical_dist(info.dist) == wanted]
+    if not plugins:
+        known = sorted({info.dist for info in infos})
+        raise NothingToCheckError(
+            f"no installed distribution is called {distribution!r} and has an entry "
+            f"point in the group 'mlmi_sklearn'.{did_you_mean(distribution, known)} "
+            f"Installed are: {', '.join(known)}."
+        )
+    for info in plugins:
+        what = f"plugin {info.name!r} of {info.dist!r} is {info.status}: {info.error}"
+        if info.status == "disabled":
+            raise NothingToCheckError(what)
+        if info.status != "ok":
+            fail(what)

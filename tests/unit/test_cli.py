@@ -11,6 +11,7 @@ import types
 import pytest
 
 from mlmi_sklearn import cli
+from mlmi_sklearn.cli import _listings, _plugins
 from mlmi_sklearn.components import KINDS, Component, PluginInfo
 
 LONG = "a-very-long-name-of-a-part-that-somebody-really-wanted-to-have"
@@ -29,7 +30,8 @@ def plugins(monkeypatch):
     """Return a function that replaces the installed plugins."""
 
     def use(*infos):
-        monkeypatch.setattr(cli, "list_plugins", lambda: [BUILT_IN, *infos])
+        for module in (_listings, _plugins):
+            monkeypatch.setattr(module, "list_plugins", lambda: [BUILT_IN, *infos])
 
     return use
 
@@ -40,7 +42,7 @@ def components(monkeypatch, plugins):
 
     def use(*parts):
         plugins()
-        monkeypatch.setattr(cli, "list_components", lambda kind: list(parts))
+        monkeypatch.setattr(_listings, "list_components", lambda kind: list(parts))
 
     return use
 
@@ -313,7 +315,7 @@ def test_closed_standard_output():
     code = (
         "import os, sys; os.close(1)\n"
         "from mlmi_sklearn.components import list_plugins\n"
-        "from mlmi_sklearn.cli import _listing\n"
-        "with _listing(): print(len(list_plugins()) > 0, file=sys.stderr)"
+        "from mlmi_sklearn.cli._quiet import listing\n"
+        "with listing(): print(len(list_plugins()) > 0, file=sys.stderr)"
     )
     assert run("-c", code).stderr.strip().endswith("True")

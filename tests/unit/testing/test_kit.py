@@ -70,9 +70,18 @@ def test_an_estimator_that_cannot_be_made_fails_as_a_check(toy_plugin):
         def __init__(self, size):
             self.size = size
 
-    toy_plugin(("estimator", "Needy", Needy))
-    with pytest.raises(ContractError, match="Give register"):
+    class Picky:
+        def __init__(self, size=0):
+            raise OSError("size")
+
+    toy_plugin(("estimator", "Needy", Needy), ("estimator", "Picky", Picky))
+    with pytest.raises(ContractError, match="2 of 2 checks failed") as caught:
         check_plugin("mlmi-toy")
+    text = str(caught.value)
+    assert "estimator 'Needy' of 'mlmi-toy' fails check_can_be_built: its" in text
+    assert "needs size. Give every parameter a default, as scikit-learn asks" in text
+    assert 'pass register(..., example={"size": ...})' in text
+    assert "Picky() raised OSError: size Let __init__ only store" in text
 
 
 def test_broken_disabled_empty_and_missing_plugins(toy_plugin):
@@ -129,6 +138,7 @@ def test_components_can_be_chosen_in_several_ways():
         "loss",
         "meta",
         "pooling",
+        "slide",
     }
     one = cases(parametrize_with_component_checks(find_component("loss", "mse")))
     assert (
