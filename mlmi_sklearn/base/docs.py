@@ -77,7 +77,40 @@ def with_training_parameters(
     optimizer: str = "adamw",
     lr_schedule: str = "constant",
 ) -> Callable[[_T], _T]:
-    """Replace ``{training_parameters}`` in a class docstring by the shared text."""
+    """Replace ``{training_parameters}`` in a class docstring by the shared text.
+
+    Parameters
+    ----------
+    lr, weight_decay, max_epochs : str
+        The estimator's defaults, as they should read.
+    batch_size : str, default="int, default=128..."
+        Type, default and meaning of ``batch_size``.
+    classifier : bool, default=True
+        Whether there is a ``class_weight``.
+    optimizer : str, default="adamw"
+        The estimator's default.
+    lr_schedule : str, default="constant"
+        The estimator's default.
+
+    Returns
+    -------
+    callable
+        A decorator of classes.
+
+    Examples
+    --------
+    >>> from mlmi_sklearn.base import with_training_parameters
+    >>> @with_training_parameters(lr="0.1", weight_decay="0.0", max_epochs="7")
+    ... class Mine:
+    ...     '''Do it my way.
+    ...
+    ...     Parameters
+    ...     ----------
+    ...     {training_parameters}
+    ...     '''
+    >>> "max_epochs : int, default=7" in Mine.__doc__
+    True
+    """
     text = TRAINING_PARAMETERS.format(
         lr=lr,
         weight_decay=weight_decay,

@@ -26,8 +26,14 @@ class Part:
         Kind of component.
     source : str, callable or nn.Module
         Qualified name in the registry, a factory, or a module to copy.
-    params : dict
+    params : dict, default={}
         Keyword arguments of the factory.
+
+    Examples
+    --------
+    >>> from mlmi_sklearn.base import Part
+    >>> Part("backbone", "mlp", {"hidden": (8,)}).build((4,)).out_features
+    8
     """
 
     kind: str
@@ -68,8 +74,17 @@ class Recipe:
         Columns of the raw output.
     dtype : str
         ``"float32"`` or ``"float64"``.
-    options : dict
+    options : dict, default={}
         What else the family needs.
+
+    Examples
+    --------
+    >>> from mlmi_sklearn import NetClassifier
+    >>> from mlmi_sklearn.base import Recipe
+    >>> model = NetClassifier(max_epochs=1).fit([[0.0, 1.0], [1.0, 0.0]], [0, 1])
+    >>> recipe = model._recipe
+    >>> isinstance(recipe, Recipe), recipe.input_shape, sorted(recipe.parts)
+    (True, (2,), ['backbone', 'loss'])
     """
 
     parts: dict[str, Part]
@@ -93,9 +108,9 @@ def resolve_part(
         Kind of component.
     value : str, ComponentSpec, callable or nn.Module
         What the user passed.
-    input_shape : tuple of int, optional
+    input_shape : tuple of int or None, default=None
         Shape of a sample, for ``"auto"``.
-    defaults : mapping of str to mapping, optional
+    defaults : mapping of str to mapping or None, default=None
         Parameters by name of component, for what ``"auto"`` chooses.
 
     Returns
@@ -107,6 +122,15 @@ def resolve_part(
     ------
     TypeError
         If ``value`` is none of these.
+
+    Examples
+    --------
+    >>> from mlmi_sklearn import MLPBackbone
+    >>> from mlmi_sklearn.base import resolve_part
+    >>> resolve_part("backbone", MLPBackbone(hidden=(8,))).params["hidden"]
+    (8,)
+    >>> resolve_part("backbone", "auto", (3, 32, 32)).source
+    'mlmi-sklearn:conv'
     """
     if isinstance(value, (str, ComponentSpec)):
         spec = as_spec(kind, value)
@@ -169,6 +193,14 @@ def build_backbone(part: Part, input_shape: tuple[int, ...]) -> nn.Module:
         sample.
     TypeError
         If a factory returned something that is not a module.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from mlmi_sklearn.base import Part, build_backbone
+    >>> part = Part("backbone", lambda input_shape: nn.Linear(*input_shape, 5))
+    >>> build_backbone(part, (3,)).out_features
+    5
     """
     backbone: Callable[..., Any] = part.build(tuple(input_shape))
     if not isinstance(backbone, nn.Module):
