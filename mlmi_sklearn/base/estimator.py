@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from skorch.helper import predefined_split
 
 from ..exceptions import FitInterruptedWarning, TrainingDivergedError
+from ..nn.initial import weights_follow
 from ..training.callbacks import SklearnBridge
 from ..training.data import Targets, TrainingData
 from ..training.device import device_or_cpu, fits_on
@@ -314,7 +315,8 @@ class TorchEstimator(NestedParams, CallbackSupportMixin, Stages):
         if weights is None:
             return
         self.history_ = unpack_history(history)
-        module = build_module(self, self._recipe, seed=0)
+        with weights_follow():
+            module = build_module(self, self._recipe, seed=0)
         load_weights(module, weights)
         self.device_ = device_or_cpu(state["device_"])
         self.net_ = prediction_net(self, module.eval(), self._recipe, self.device_)

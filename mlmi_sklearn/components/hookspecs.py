@@ -79,7 +79,10 @@ def mlmi_register_backbones(register: Register) -> None:
     ``(B, out_features)`` and says ``out_features`` as an attribute. In evaluation
     mode a sample's output must not depend on its batch companions, and the module
     must work under ``torch.func.functional_call``. Use the tag ``input`` ("vector",
-    "image", "volume" or "sequence") and an ``example`` with ``input_shape``.
+    "image", "volume" or "sequence") and an ``example`` with ``input_shape``. A factory
+    that fetches pretrained weights should first ask
+    :func:`mlmi_sklearn.nn.initial.weights_matter`, which says no while a fitted
+    estimator is restored from its own.
     """
 
 
