@@ -81,15 +81,15 @@ class TensorBatches:
         Rows in a batch.
     shuffle : bool, default=False
         Whether each pass visits the rows in a new order.
-    generator : torch.Generator, optional
+    generator : torch.Generator or None, default=None
         Source of the order (CPU). Private to one fit, so that fits in other threads
         cannot change it.
-    device : torch.device, optional
+    device : torch.device or None, default=None
         Where batches are wanted, if the set lives elsewhere.
     copy : bool, default=False
         Whether batches may be written to. In order they are views of the set, which
         may be the user's own array.
-    order : callable, optional
+    order : callable or None, default=None
         Gives the rows of a pass, as many as there are, in place of a permutation.
 
     Examples

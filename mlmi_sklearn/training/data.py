@@ -45,6 +45,14 @@ class TensorRows:
     ----------
     values : Tensor of shape (n, ...)
         One row a sample.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from mlmi_sklearn.training import TensorRows
+    >>> rows = TensorRows(torch.arange(6.0).reshape(3, 2))
+    >>> rows.take(torch.tensor([2, 0])).narrow(0, 1)
+    tensor([[4., 5.]])
     """
 
     __slots__ = ("values",)
@@ -56,15 +64,48 @@ class TensorRows:
         return self.values.shape[0]
 
     def take(self, index: Tensor) -> TensorRows:
-        """Gather the rows of ``index``, in that order."""
+        """Gather the rows of ``index``, in that order.
+
+        Parameters
+        ----------
+        index : Tensor of shape (m,), int64
+            Positions of rows.
+
+        Returns
+        -------
+        TensorRows
+            The gathered rows, a copy.
+        """
         return TensorRows(self.values.index_select(0, index))
 
     def narrow(self, start: int, stop: int) -> Tensor:
-        """Return rows ``start`` to ``stop`` as a view."""
+        """Return rows ``start`` to ``stop`` as a view.
+
+        Parameters
+        ----------
+        start, stop : int
+            First row, and the one after the last.
+
+        Returns
+        -------
+        Tensor of shape (stop - start, ...)
+            The input of the module.
+        """
         return self.values[start:stop]
 
     def to(self, device: torch.device) -> TensorRows:
-        """Move to ``device``."""
+        """Move to ``device``.
+
+        Parameters
+        ----------
+        device : torch.device
+            Where to.
+
+        Returns
+        -------
+        TensorRows
+            The rows there.
+        """
         return TensorRows(self.values.to(device, non_blocking=True))
 
     @property
@@ -74,17 +115,55 @@ class TensorRows:
 
 
 class Targets(NamedTuple):
-    """What the loss needs beside the output of the module."""
+    """What the loss needs beside the output of the module.
+
+    Parameters
+    ----------
+    y : Tensor of shape (n, ...) or None
+        Encoded targets.
+    weight : Tensor of shape (n,) or None, default=None
+        Non-negative weights of the rows; None for equal ones.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from mlmi_sklearn.training import Targets
+    >>> targets = Targets(torch.tensor([0, 1, 1]), torch.tensor([1.0, 2.0, 1.0]))
+    >>> targets.narrow(1, 3).weight
+    tensor([2., 1.])
+    """
 
     y: Tensor | None
     weight: Tensor | None = None
 
     def take(self, index: Tensor) -> Targets:
-        """Gather rows."""
+        """Gather the rows of ``index``, in that order.
+
+        Parameters
+        ----------
+        index : Tensor of shape (m,), int64
+            Positions of rows.
+
+        Returns
+        -------
+        Targets
+            The gathered rows, a copy.
+        """
         return Targets(*(None if t is None else t.index_select(0, index) for t in self))
 
     def narrow(self, start: int, stop: int) -> Targets:
-        """Return a range of rows as views."""
+        """Return rows ``start`` to ``stop`` as views.
+
+        Parameters
+        ----------
+        start, stop : int
+            First row, and the one after the last.
+
+        Returns
+        -------
+        Targets
+            Those of the rows.
+        """
         y, weight = self
         return Targets(
             None if y is None else y[start:stop],
@@ -92,7 +171,18 @@ class Targets(NamedTuple):
         )
 
     def to(self, device: torch.device) -> Targets:
-        """Move to ``device``."""
+        """Move to ``device``.
+
+        Parameters
+        ----------
+        device : torch.device
+            Where to.
+
+        Returns
+        -------
+        Targets
+            The targets there.
+        """
         return Targets(*(None if t is None else t.to(device) for t in self))
 
 
@@ -108,6 +198,17 @@ class TrainingData(Dataset[Batch]):
         The inputs.
     targets : Targets
         Encoded targets and optional weights.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from mlmi_sklearn.training import Targets, TensorRows, TrainingData
+    >>> data = TrainingData(TensorRows(torch.eye(3)), Targets(torch.tensor([5, 6, 7])))
+    >>> len(data)
+    3
+    >>> inputs, targets = data.narrow(0, 2)
+    >>> targets.y
+    tensor([5, 6])
     """
 
     def __init__(self, rows: Rows, targets: Targets) -> None:
@@ -127,14 +228,47 @@ class TrainingData(Dataset[Batch]):
         return torch.device("cpu") if y is None else y.device
 
     def take(self, index: Tensor) -> TrainingData:
-        """Gather rows into a new set; ``index`` may be anywhere."""
+        """Gather the rows of ``index``, in that order.
+
+        Parameters
+        ----------
+        index : Tensor of shape (m,), int64
+            Positions of rows, on any device.
+
+        Returns
+        -------
+        TrainingData
+            The gathered rows, a copy.
+        """
         index = index.to(self.device)
         return TrainingData(self.rows.take(index), self.targets.take(index))
 
     def narrow(self, start: int, stop: int) -> Batch:
-        """Return the batch of rows ``start`` to ``stop``."""
+        """Return rows ``start`` to ``stop`` as a batch.
+
+        Parameters
+        ----------
+        start, stop : int
+            First row, and the one after the last.
+
+        Returns
+        -------
+        tuple of (object, Targets)
+            The input of the module and its targets, views where that is possible.
+        """
         return self.rows.narrow(start, stop), self.targets.narrow(start, stop)
 
     def to(self, device: torch.device) -> TrainingData:
-        """Move to ``device``."""
+        """Move to ``device``.
+
+        Parameters
+        ----------
+        device : torch.device
+            Where to.
+
+        Returns
+        -------
+        TrainingData
+            The set there.
+        """
         return TrainingData(self.rows.to(device), self.targets.to(device))

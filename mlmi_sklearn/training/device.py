@@ -72,6 +72,15 @@ def resolve_dtype(
     -------
     torch.dtype
         ``torch.float32`` or ``torch.float64``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from mlmi_sklearn.training import resolve_dtype
+    >>> resolve_dtype("auto", torch.float64, torch.device("cpu"))
+    torch.float64
+    >>> resolve_dtype("auto", torch.float16, torch.device("cpu"))
+    torch.float32
     """
     if dtype != "auto":
         return torch.float64 if dtype == "float64" else torch.float32
@@ -98,6 +107,15 @@ def resolve_precision(
     -------
     torch.dtype or None
         The autocast type; None means full precision.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from mlmi_sklearn.training import resolve_precision
+    >>> resolve_precision("bf16", torch.float32, torch.device("cpu"))
+    torch.bfloat16
+    >>> resolve_precision("auto", torch.float32, torch.device("cpu")) is None
+    True
     """
     if precision == "bf16":
         return torch.bfloat16

@@ -1,12 +1,28 @@
-"""Telling Ctrl-C from a callback that asks to stop."""
+"""Ways to end training early, and telling Ctrl-C from one of them."""
 
 from __future__ import annotations
 
 import dis
 
-__all__ = ["is_request_to_stop"]
+__all__ = ["StopTraining", "is_request_to_stop"]
 
 _RAISE = dis.opmap["RAISE_VARARGS"]
+
+
+class StopTraining(Exception):
+    """Raised by a callback to end training after the current epoch.
+
+    Examples
+    --------
+    >>> from skorch.callbacks import Callback
+    >>> from mlmi_sklearn import NetRegressor
+    >>> from mlmi_sklearn.training import StopTraining
+    >>> class OneEpoch(Callback):
+    ...     def on_epoch_end(self, net, **kwargs):
+    ...         raise StopTraining
+    >>> NetRegressor(callbacks=[OneEpoch()]).fit([[0.0], [1.0]], [0.0, 1.0]).n_iter_
+    1
+    """
 
 
 def is_request_to_stop(signal: KeyboardInterrupt) -> bool:

@@ -23,7 +23,7 @@ from .backward import RowGradients, run_backward
 from .batches import TensorBatches, writes_to_input
 from .data import Batch, Targets, TrainingData
 from .device import autocast
-from .interrupts import is_request_to_stop
+from .interrupts import StopTraining, is_request_to_stop
 from .losslog import LossLog, weighted_mean
 from .optim import Schedule
 from .ragged import RaggedTensor
@@ -35,32 +35,41 @@ __all__ = ["LeanNet", "StopTraining"]
 _BATCH_EVENTS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
 
 
-class StopTraining(Exception):
-    """Raised by a callback to end training after the current epoch."""
-
-
 class LeanNet(NeuralNet):
-    """A skorch net that trains on :class:`~.data.TrainingData`.
+    """A skorch net that trains on :class:`~mlmi_sklearn.training.TrainingData`.
 
     Parameters
     ----------
-    module, criterion, **kwargs
-        As in :class:`skorch.NeuralNet`; ``module`` is an instance, ``criterion`` maps
-        ``(raw, target)`` to one loss a row.
-    schedule : callable, optional
+    module : nn.Module
+        An instance, taken as it is.
+    criterion : callable
+        Maps ``(raw, target)`` to one loss a row.
+    *args, **kwargs
+        As in :class:`skorch.NeuralNet`.
+    schedule : callable or None, default=None
         Share of training done -> factor on ``lr``, applied before every step.
-    generator : torch.Generator, optional
+    generator : torch.Generator or None, default=None
         Source of the order of the batches.
-    amp_dtype : torch.dtype, optional
+    amp_dtype : torch.dtype or None, default=None
         Type for automatic mixed precision; None for full precision.
-    epochs_before, epochs_planned : int, optional
+    epochs_before, epochs_planned : int or None, default=0, None
         Where this training stands in a longer one, such as a series of
-        ``partial_fit``; by default it is the whole.
+        ``partial_fit``; None for the whole of it.
 
     Attributes
     ----------
     interrupted_ : bool
         Whether Ctrl-C ended the last training.
+
+    Examples
+    --------
+    >>> from mlmi_sklearn.training import LeanNet, Targets, TensorRows, TrainingData
+    >>> x = torch.linspace(-1, 1, 32)[:, None]
+    >>> data = TrainingData(TensorRows(x), Targets(3 * x))
+    >>> loss = lambda raw, y: (raw - y).square().mean(1)
+    >>> net = LeanNet(torch.nn.Linear(1, 1), loss, lr=0.6, train_split=None, verbose=0)
+    >>> net.fit(data, y=None).history[-1, "train_loss"] < 1e-3
+    True
     """
 
     def __init__(

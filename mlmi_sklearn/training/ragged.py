@@ -26,14 +26,24 @@ class RaggedTensor:
     lengths : Tensor of shape (n_bags,), int64
         Instances in each bag, each at least 1. Kept on the CPU: slicing a batch
         must not wait for an accelerator.
-    offsets : list of int, optional
-        Where each bag begins, and the end: ``n_bags + 1`` numbers.
-    fields : dict of str to Tensor of shape (n_instances, ...), optional
+    offsets : list of int or None, default=None
+        Where each bag begins, and the end: ``n_bags + 1`` numbers. None counts them.
+    fields : dict of str to Tensor of shape (n_instances, ...) or None, default=None
         What else is known of the instances, such as their labels; follows them.
 
     Notes
     -----
     Nothing is padded, so the answer for a bag cannot depend on its companions.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from mlmi_sklearn.training import RaggedTensor
+    >>> bags = RaggedTensor(torch.arange(6.0)[:, None], torch.tensor([1, 3, 2]))
+    >>> bags.take(torch.tensor([2, 0])).values.ravel()
+    tensor([4., 5., 0.])
+    >>> bags.segments.max(bags.values).ravel()
+    tensor([0., 3., 5.])
     """
 
     __slots__ = ("_segments", "fields", "lengths", "offsets", "values")
@@ -68,7 +78,18 @@ class RaggedTensor:
         return self._segments
 
     def take(self, index: Tensor) -> RaggedTensor:
-        """Gather whole bags, in the order of ``index``."""
+        """Gather whole bags, in the order of ``index``.
+
+        Parameters
+        ----------
+        index : Tensor of shape (m,), int64
+            Positions of bags.
+
+        Returns
+        -------
+        RaggedTensor
+            The gathered bags, a copy.
+        """
         index = index.cpu()
         lengths = self.lengths[index]
         ends = lengths.cumsum(0)
@@ -79,7 +100,18 @@ class RaggedTensor:
         return self._rows(rows, lengths, [0, *ends.tolist()])
 
     def narrow(self, start: int, stop: int) -> RaggedTensor:
-        """Return bags ``start`` to ``stop`` without copying instances."""
+        """Return bags ``start`` to ``stop`` without copying instances.
+
+        Parameters
+        ----------
+        start, stop : int
+            First bag, and the one after the last.
+
+        Returns
+        -------
+        RaggedTensor
+            Views of the instances.
+        """
         first, last = self.offsets[start], self.offsets[stop]
         offsets = [o - first for o in self.offsets[start : stop + 1]]
         fields = {name: field[first:last] for name, field in self.fields.items()}
@@ -87,13 +119,38 @@ class RaggedTensor:
         return RaggedTensor(values, self.lengths[start:stop], offsets, fields)
 
     def sampled(self, start: int, stop: int, sample: InstanceSampler) -> RaggedTensor:
-        """Return bags ``start`` to ``stop`` with a part of their instances."""
+        """Return bags ``start`` to ``stop`` with a part of their instances.
+
+        Parameters
+        ----------
+        start, stop : int
+            First bag, and the one after the last.
+        sample : callable
+            Size of a bag -> positions of the instances to keep, ascending; None for
+            all.
+
+        Returns
+        -------
+        RaggedTensor
+            The bags, with the instances that were chosen.
+        """
         batch = self.narrow(start, stop)
         kept = [sample(n) for n in batch.lengths.tolist()]
         return batch if all(k is None for k in kept) else batch.pick(kept)
 
     def pick(self, kept: list[Tensor | None]) -> RaggedTensor:
-        """Keep the instances at given positions of each bag; None keeps all."""
+        """Keep the instances at given positions of each bag; None keeps all.
+
+        Parameters
+        ----------
+        kept : list of (Tensor of shape (m,), int64, or None)
+            For each bag the positions in it, ascending.
+
+        Returns
+        -------
+        RaggedTensor
+            As many bags, with those instances.
+        """
         parts = [
             torch.arange(begin, end) if rows is None else rows + begin
             for rows, begin, end in zip(
@@ -104,7 +161,18 @@ class RaggedTensor:
         return self._rows(torch.cat(parts), lengths, None)
 
     def to(self, device: torch.device) -> RaggedTensor:
-        """Move the instances to ``device``; the lengths stay on the CPU."""
+        """Move the instances to ``device``; the lengths stay on the CPU.
+
+        Parameters
+        ----------
+        device : torch.device
+            Where to.
+
+        Returns
+        -------
+        RaggedTensor
+            The bags there.
+        """
         values = self.values.to(device, non_blocking=True)
         fields = {name: field.to(device) for name, field in self.fields.items()}
         return RaggedTensor(values, self.lengths, self.offsets, fields)

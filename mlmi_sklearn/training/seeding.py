@@ -33,6 +33,11 @@ def borrowed_generator(seed: int, device: torch.device) -> Iterator[None]:
     device : torch.device
         The accelerator whose generator is used too, if it is one.
 
+    Yields
+    ------
+    None
+        Inside the block the generators are those of the seed.
+
     Examples
     --------
     >>> import torch
@@ -64,7 +69,25 @@ def _seed_generators(seed: int, device: torch.device) -> None:
 
 
 def generator_on_cpu(seed: int) -> torch.Generator:
-    """Return a private generator, for the order of the batches."""
+    """Return a private generator, for the order of the batches.
+
+    Parameters
+    ----------
+    seed : int
+        Its seed.
+
+    Returns
+    -------
+    torch.Generator
+        On the CPU, so that the order does not depend on the device.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from mlmi_sklearn.training import generator_on_cpu
+    >>> generator_on_cpu(7).initial_seed()
+    7
+    """
     generator = torch.Generator(device="cpu")
     generator.manual_seed(seed)
     return generator
