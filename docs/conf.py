@@ -17,6 +17,8 @@ import matplotlib
 matplotlib.use("Agg")
 
 import inventories
+from api_members import own_attributes, own_members, own_methods
+from api_sections import SECTIONS
 from sphinx_gallery.sorting import ExplicitOrder
 
 import mlmi_sklearn
@@ -85,7 +87,13 @@ copybutton_exclude = ".linenos, .gp, .go"
 
 # -- reference -------------------------------------------------------------------------
 
-autosummary_generate = True
+# The pages are written at the beginning of a build, hence a list of them.
+autosummary_generate = [str(HERE / "api" / f"{s.page}.rst") for s in SECTIONS]
+autosummary_context = {
+    "own_attributes": own_attributes,
+    "own_members": own_members,
+    "own_methods": own_methods,
+}
 autosummary_generate_overwrite = True
 autodoc_typehints = "none"  # the docstrings say types, shapes and ranges
 autodoc_member_order = "groupwise"
@@ -106,7 +114,6 @@ sphinx_gallery_conf = {
     "within_subsection_order": "FileNameSortKey",
     "backreferences_dir": "api/backreferences",
     "doc_module": ("mlmi_sklearn",),
-    "reference_url": {"mlmi_sklearn": None},
     "remove_config_comments": True,
     "download_all_examples": False,
     "show_memory": False,

@@ -1,95 +1,23 @@
-"""The reference: which public objects there are, and the pages that list them.
-
-Everything in `__all__` of a public module has a page. An object that several modules
-offer has one page, under its shortest name; links that use another name end there too.
-"""
+"""The pages of the reference that list its objects, and links to them."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
-from functools import cache
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from api_names import ROOT, by_section, canonical_name, resolve
 from api_sections import SECTIONS, Section
 from docutils import nodes
 from sklearn.base import BaseEstimator
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 
-__all__ = ["by_section", "canonical_name", "setup"]
+__all__ = ["kind_of", "section_page", "setup"]
 
-ROOT = "mlmi_sklearn"
 KINDS = ("Estimators", "Displays", "Classes", "Functions", "Exceptions", "Data")
 TABLE = (".. autosummary::", "   :toctree: generated/", "   :nosignatures:", "")
-
-
-@cache
-def by_section() -> dict[str, list[str]]:
-    """Return the public names of each section; every object is named once."""
-    found: dict[str, list[str]] = {section.page: [] for section in SECTIONS}
-    named: set[str] = set()
-    places = [(s.page, module) for s in SECTIONS for module in s.modules]
-    # What only the root offers comes last.
-    for page, module in [*places, ("utilities", ROOT)]:
-        for name in offered(module):
-            full = canonical_name(f"{module}.{name}")
-            if full not in named:
-                named.add(full)
-                found[page].append(full)
-    return found
-
-
-def offered(module: str) -> list[str]:
-    """Return the public names of a module; none where there is no such module."""
-    if find_spec(module) is None:
-        return []
-    found = import_module(module)
-    names = [*found.__all__]
-    if module == f"{ROOT}.specs":
-        names += found.spec_names()
-    return [name for name in names if not name.startswith("__")]
-
-
-def canonical_name(full: str) -> str:
-    """Return the name under which an object has its page; its own if it has none."""
-    return _pages().get(_key(full, resolve(full)), full)
-
-
-@cache
-def _pages() -> dict[object, str]:
-    modules = [ROOT, *(module for section in SECTIONS for module in section.modules)]
-    found: dict[object, str] = {}
-    for module in modules:
-        # Classes of parts can be had from the root, though it does not list them.
-        shown = ROOT if module == f"{ROOT}.specs" else module
-        for name in offered(module):
-            place = module if name in import_module(module).__all__ else shown
-            full = f"{place}.{name}"
-            found.setdefault(_key(full, resolve(full)), full)
-    return found
-
-
-def _key(full: str, value: Any) -> object:
-    plain = value is None or isinstance(value, (str, int, float, tuple))
-    return full if plain else id(value)
-
-
-def resolve(full: str) -> Any:
-    """Return the object of a dotted name, or None."""
-    parts = full.split(".")
-    for end in range(len(parts), 0, -1):
-        try:
-            found: Any = import_module(".".join(parts[:end]))
-            for part in parts[end:]:
-                found = getattr(found, part)
-            return found
-        except (ImportError, AttributeError):
-            continue
-    return None
 
 
 # -- pages -----------------------------------------------------------------------------
@@ -131,19 +59,7 @@ def kind_of(value: Any) -> str:
     return "Functions" if inspect.isroutine(value) else "Data"
 
 
-# -- members and links -----------------------------------------------------------------
-
-
-def skip_member(
-    app: Sphinx, what: str, name: str, value: Any, skip: bool, options: Any
-) -> bool | None:
-    """Leave out what a class inherits from other packages: they document it."""
-    value = getattr(value, "fget", None) or getattr(value, "__func__", value)
-    value = getattr(value, "func", value)  # cached properties
-    home = getattr(value, "__module__", None)
-    if what == "class" and home and not home.startswith(ROOT):
-        return True
-    return None
+# -- links -----------------------------------------------------------------------------
 
 
 def link_alias(
@@ -184,6 +100,5 @@ def _link_section(
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register the pages and links."""
     app.connect("builder-inited", write_pages, priority=100)
-    app.connect("autodoc-skip-member", skip_member)
     app.connect("missing-reference", link_alias)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
