@@ -64,6 +64,8 @@ if TYPE_CHECKING:
     from .model_selection import few_shot_score as few_shot_score
     from .model_selection import search_tasks as search_tasks
     from .model_selection import transfer_setting as transfer_setting
+    from .persistence import load as load
+    from .persistence import save as save
     from .preprocessing import TileGrid as TileGrid
     from .preprocessing import coordinate_map as coordinate_map
     from .supervised import NetClassifier as NetClassifier
@@ -119,8 +121,10 @@ _HOME = {
     "hookimpl": "components",
     "list_components": "components",
     "list_plugins": "components",
+    "load": "persistence",
     "pack_domains": "domain_adaptation",
     "register_component": "components",
+    "save": "persistence",
     "show_versions": "_versions",
     "transfer_setting": "model_selection",
     "unpack_domains": "domain_adaptation",
@@ -133,6 +137,7 @@ _MODULES |= {
     "meta_learning",
     "mil",
     "nn",
+    "persistence",
     "specs",
     "supervised",
     "testing",
