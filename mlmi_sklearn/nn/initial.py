@@ -1,8 +1,8 @@
 """Whether the weights that a new module begins with will ever be used.
 
 A fitted estimator that is unpickled or loaded builds its module anew and then writes
-its own weights into it. A factory that would fetch pretrained weights over a network, or
-read a large file, can leave that out then.
+its own weights into it. A factory that would fetch pretrained weights over a network,
+or read a large file, can leave that out then.
 
 >>> from mlmi_sklearn.nn.initial import weights_follow, weights_matter
 >>> weights_matter()
