@@ -145,7 +145,17 @@ def load(path: str | os.PathLike[str], *, device: str | None = None) -> Any:
 
     See Also
     --------
-    save : With an example of both.
+    save : The way there.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> from mlmi_sklearn import NetClassifier, load, save
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder) / "model.mlmi"
+    ...     save(NetClassifier(lr=0.01), path)
+    ...     load(path)
+    NetClassifier(lr=0.01)
     """
     _check_device(device)
     manifest, arrays = _read(path)

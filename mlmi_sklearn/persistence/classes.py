@@ -107,7 +107,7 @@ def find_class(name: str) -> Any:
     --------
     >>> find_class("subprocess:Popen")
     Traceback (most recent call last):
-    mlmi_sklearn.exceptions.PersistenceError: ... 'subprocess:Popen' ...
+    mlmi_sklearn.exceptions.PersistenceError: ... 'subprocess:Popen', ...
     """
     home, _, short = name.partition(":")
     if name.startswith(_PREFIX):

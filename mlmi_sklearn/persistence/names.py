@@ -149,7 +149,7 @@ def find_named(name: str, role: str) -> Any:
     --------
     >>> find_named("os:system", "function")
     Traceback (most recent call last):
-    mlmi_sklearn.exceptions.PersistenceError: ... 'os:system' ...
+    mlmi_sklearn.exceptions.PersistenceError: ... 'os:system', ...
     """
     module, _, attribute = name.partition(":")
     found = _look_up(role, module, attribute) if module in _ROLES[role][0] else None

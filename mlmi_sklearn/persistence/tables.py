@@ -104,7 +104,8 @@ def _unpack_column(reader: Reader, node: dict[str, Node]) -> Any:
 
 def _from_integers(values: Any, dtype: Any) -> Any:
     if isinstance(dtype, pd.PeriodDtype):
-        return pd.PeriodIndex.from_ordinals(values, freq=dtype.freq).array
+        make: Any = pd.PeriodIndex
+        return make.from_ordinals(values, freq=dtype.freq).array
     times = values.view(f"M8[{dtype.unit}]")
     return pd.DatetimeIndex(times).tz_localize("UTC").tz_convert(dtype.tz).array
 
@@ -124,7 +125,8 @@ def _pack_index(writer: Writer, value: Any, path: str) -> dict[str, Node]:
 def _unpack_index(reader: Reader, node: dict[str, Node]) -> Any:
     names = reader.unpack(field_of(node, "names", list))
     if "range" in node:
-        return pd.RangeIndex(*field_of(node, "range", list), name=names[0])
+        start, stop, step = field_of(node, "range", list)
+        return pd.RangeIndex(start, stop, step, name=names[0])
     if "levels" in node:
         levels = [_unpack_column(reader, level) for level in node["levels"]]
         return pd.MultiIndex.from_arrays(levels, names=names)
