@@ -1,14 +1,16 @@
 """Find plugins among the installed distributions, without importing any.
 
-Two environment variables decide which of them may be loaded:
+Environment variables decide which of them may be loaded, and how long that may take:
 
 ``MLMI_SKLEARN_PLUGINS``
     ``none``, or a comma-separated list of the only ones to load.
 ``MLMI_SKLEARN_DISABLE``
     Comma-separated list of ones not to load; it wins over the other.
+``MLMI_SKLEARN_SLOW_SECONDS``
+    A plugin that takes longer to load (5, if it is not set) is reported.
 
-Both accept names of distributions and of entry points. Built-in parts are no plugin in
-this sense and are always there.
+The first two accept names of distributions and of entry points. Built-in parts are no
+plugin in this sense and are always there.
 """
 
 from __future__ import annotations
@@ -24,13 +26,21 @@ from .component import describe_error
 from .hookspecs import GROUP
 from .naming import BUILTIN_DIST, canonical_dist
 
-__all__ = ["BUILTIN_MODULE", "Candidate", "Switches", "discover", "package_version"]
+__all__ = [
+    "BUILTIN_MODULE",
+    "Candidate",
+    "Switches",
+    "discover",
+    "package_version",
+    "patience",
+]
 
 #: Where the built-in parts are registered, through the hooks that plugins use.
 BUILTIN_MODULE = "mlmi_sklearn.components.builtins"
 
 _ONLY = "MLMI_SKLEARN_PLUGINS"
 _OFF = "MLMI_SKLEARN_DISABLE"
+_SLOW = "MLMI_SKLEARN_SLOW_SECONDS"
 
 
 @dataclass(frozen=True)
@@ -45,12 +55,15 @@ class Candidate:
         Distribution that declares it.
     load : callable
         Imports it and returns the module or object it names.
+    package : str, default=""
+        Top-level module that it names.
     """
 
     name: str
     dist: str
     version: str
     load: Callable[[], object]
+    package: str = ""
 
     @property
     def label(self) -> str:
@@ -125,6 +138,7 @@ def _candidate(point: importlib.metadata.EntryPoint) -> Candidate:
         dist=_field(point.dist, "Name") or package,
         version=_field(point.dist, "Version"),
         load=load,
+        package=package,
     )
 
 
@@ -220,6 +234,32 @@ class Switches:
     def _hits(names: tuple[str, ...], plugin: Candidate) -> bool:
         """Say whether a plugin is meant by any of the names."""
         return not plugin.names.isdisjoint(map(canonical_dist, names))
+
+
+def patience(environ: Mapping[str, str], default: float = 5.0) -> float:
+    """Return how many seconds a plugin may take to load before that is reported.
+
+    Parameters
+    ----------
+    environ : mapping
+        Environment with the variable.
+    default : float, default=5.0
+        What holds if it is not set, or no number.
+
+    Returns
+    -------
+    float
+        Seconds.
+
+    Examples
+    --------
+    >>> patience({"MLMI_SKLEARN_SLOW_SECONDS": "30"}), patience({})
+    (30.0, 5.0)
+    """
+    try:
+        return float(environ.get(_SLOW) or default)
+    except ValueError:
+        return default
 
 
 def _names(value: str) -> tuple[str, ...]:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,7 +30,9 @@ from .discovery import (
     Switches,
     discover,
     package_version,
+    patience,
 )
+from .guard import Guard, conduct
 from .naming import BUILTIN_DIST, HOOKS, USER_DIST, canonical_dist, did_you_mean
 from .reports import PluginInfo, PluginRecord, explain, warn_each
 from .validation import check_hooks
@@ -70,6 +71,7 @@ class PluginManager:
         self._queue: deque[Candidate] | None = None
         self._complete = False
         self._warnings: list[str] = []
+        self._guard = Guard()
         # Re-entrant: a plugin may look names up while it is being imported.
         self.lock = threading.RLock()
         self.loading = False
@@ -156,8 +158,8 @@ class PluginManager:
         if against:
             return PluginRecord(_info(candidate, "disabled", against))
         try:
-            with self._shielded():
-                return self._register(candidate)
+            with self._shielded(candidate):
+                record = self._register(candidate)
         except KeyboardInterrupt:
             self._forget(candidate)
             raise
@@ -169,18 +171,25 @@ class PluginManager:
                 f"{candidate.label} is broken and was left out: {reason} To silence "
                 f"this, repair it or set MLMI_SKLEARN_DISABLE={candidate.name}."
             )
-            return PluginRecord(_info(candidate, "broken", reason))
+            record = PluginRecord(_info(candidate, "broken", reason))
+        self._note_conduct(candidate, record)
+        return record
 
     @contextlib.contextmanager
-    def _shielded(self) -> Iterator[None]:
-        """Mark that plugin code runs, and keep what it prints off standard output."""
+    def _shielded(self, candidate: Candidate) -> Iterator[None]:
+        """Mark that plugin code runs, and guard everybody else against it."""
+        own, known = self._builtin_record(), list(self._records)
+        parts = own.components
         self.loading = True
         try:
-            # `mlmi-sklearn plugins --json` must stay valid JSON.
-            with contextlib.redirect_stdout(sys.stderr):
+            with self._guard.watch(candidate.package):
                 yield
         finally:
             self.loading = False
+            if self._builtins is not own or own.components is not parts:
+                self._guard.faults.append("changed the built-in parts (put back)")
+            own.components = parts
+            self._builtins, self._records = own, known
 
     def _register(self, candidate: Candidate) -> PluginRecord:
         """Import a plugin, check it, and collect what its hooks register."""
@@ -204,6 +213,15 @@ class PluginManager:
             call(register=collector.register_for(HOOKS[hook]))
         collector.close()
         return PluginRecord(_info(candidate, "ok", None, hooks), collector.parts)
+
+    def _note_conduct(self, candidate: Candidate, record: PluginRecord) -> None:
+        """Report what a plugin changed for everybody, and that it takes long."""
+        for fault in conduct(self._guard, patience(self._environ)):
+            record.note(f"It {fault}.")
+            self._warnings.append(
+                f"{candidate.label} {fault}. MLMI_SKLEARN_DISABLE={candidate.name} "
+                "switches it off."
+            )
 
     def _forget(self, candidate: Candidate) -> None:
         """Remove whatever of a failed plugin pluggy still knows."""

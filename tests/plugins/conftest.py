@@ -9,7 +9,11 @@ import textwrap
 
 import pytest
 
-SWITCHES = ("MLMI_SKLEARN_PLUGINS", "MLMI_SKLEARN_DISABLE")
+SWITCHES = (
+    "MLMI_SKLEARN_PLUGINS",
+    "MLMI_SKLEARN_DISABLE",
+    "MLMI_SKLEARN_SLOW_SECONDS",
+)
 
 FAULTY = {
     "mlmi-import": """
@@ -96,7 +100,9 @@ def run(tmp_path):
     def start(code=None, *, cli=None, options=(), **environ):
         env = {k: v for k, v in os.environ.items() if k not in SWITCHES}
         path = os.pathsep.join([str(tmp_path), *filter(None, [env.get("PYTHONPATH")])])
-        env |= {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", **environ}
+        # A busy machine may well take longer than usual.
+        env |= {"PYTHONPATH": path, "MLMI_SKLEARN_SLOW_SECONDS": "600"}
+        env |= {"OMP_NUM_THREADS": "1", **environ}
         what = ["-m", "mlmi_sklearn", *cli] if cli else ["-c", textwrap.dedent(code)]
         return subprocess.run(
             [sys.executable, *options, *what],
