@@ -108,6 +108,11 @@ def mlmi_register_poolings(register: Register) -> None:
     result must not depend on the order of instances nor on the other bags of the
     batch, and a bag of one instance is legal. Use an ``example`` with
     ``in_features``.
+
+    The factory's optional attribute ``uses``, a frozenset, names what the pooling has
+    to know of the instances beside their features: "coords", their places (N, C),
+    which are then passed by keyword. :mod:`mlmi_sklearn.nn.poolings.contract` has the
+    whole of it, and what else a pooling may offer.
     """
 
 

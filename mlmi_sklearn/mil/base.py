@@ -15,7 +15,14 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor, nn
 
-from ..base import COMPONENT, TRAINING_CONSTRAINTS, Recipe, build_backbone
+from ..base import (
+    COMPONENT,
+    TRAINING_CONSTRAINTS,
+    Part,
+    Recipe,
+    build_backbone,
+    resolve_part,
+)
 from ..base.inputs import as_tensor, require_shape
 from ..base.plan import Plan
 from ..base.targets import Encoded
@@ -25,12 +32,12 @@ from ..nn.models import BagPredictor
 from ..training.data import TrainingData
 from ..training.net import LeanNet
 from ..training.ragged import RaggedTensor
-from .fields import LabelledInstances, attach, neighbours
+from .fields import LabelledInstances, attach, neighbours, positions
 from .inputs import holds_bags, read_bags
 from .instances import InstanceOutputs
 from .net import BagNet
 from .objective import Y_INSTANCES, BagObjective
-from .parts import build_pooling
+from .parts import build_pooling, fields_used, name_of
 from .scaling import calibrate, scale_layer
 from .streaming import StreamedBags, streams
 
@@ -140,11 +147,25 @@ class BagEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, InstanceOu
         return torch.float64 if wide else torch.float32
 
     def _rows(self, inputs: Bags, dtype: torch.dtype) -> RaggedTensor | StreamedBags:
+        return self._rows_for(self._recipe.parts["pooling"], inputs, dtype)
+
+    def _rows_for(
+        self, pooling: Part, inputs: Bags, dtype: torch.dtype
+    ) -> RaggedTensor | StreamedBags:
+        """Turn bags into tensors, with what the pooling has to know of instances."""
+        rows: RaggedTensor | StreamedBags
         if streams(inputs):
-            return StreamedBags(inputs, dtype)
-        # Row by row in memory, so that the layout of X cannot change a rounding.
-        values = as_tensor(inputs.values, dtype).contiguous()
-        return RaggedTensor(values, torch.from_numpy(np.array(inputs.lengths)))
+            rows = StreamedBags(inputs, dtype)
+        else:
+            # Row by row in memory, so that the layout of X cannot change a rounding.
+            values = as_tensor(inputs.values, dtype).contiguous()
+            lengths = torch.from_numpy(np.array(inputs.lengths))
+            rows = RaggedTensor(values, lengths)
+        if "coords" not in fields_used(pooling):
+            return rows
+        wanted_by = f"pooling={name_of(pooling)!r}"
+        coords = positions(inputs, wanted_by, "choose a pooling that needs none")
+        return attach(rows, {"coords": as_tensor(coords, dtype, "coords")})
 
     def _training_rows(
         self, inputs: Bags, encoded: Encoded, dtype: torch.dtype
@@ -162,7 +183,9 @@ class BagEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, InstanceOu
             )
         if self.smoothness > 0:
             fields |= neighbours(inputs)
-        rows = self._rows(inputs, dtype)
+        # Not of the recipe, which in a new fit is still that of the last.
+        pooling = resolve_part("pooling", self._choice("pooling"))
+        rows = self._rows_for(pooling, inputs, dtype)
         return attach(rows, fields) if fields else rows
 
     def _training_data(

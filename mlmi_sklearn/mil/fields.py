@@ -17,7 +17,7 @@ from ..training.ragged import RaggedTensor
 from .objective import NEIGHBOURS
 from .streaming import StreamedBags
 
-__all__ = ["LabelledInstances", "attach", "encode_classes", "neighbours"]
+__all__ = ["LabelledInstances", "attach", "encode_classes", "neighbours", "positions"]
 
 Array = NDArray[Any]
 
@@ -36,7 +36,7 @@ class LabelledInstances:
 def attach(
     rows: RaggedTensor | StreamedBags, fields: dict[str, Tensor]
 ) -> RaggedTensor | StreamedBags:
-    """Return the same bags with fields of their instances.
+    """Return the same bags with further fields of their instances.
 
     Parameters
     ----------
@@ -53,7 +53,9 @@ def attach(
     if isinstance(rows, StreamedBags):
         companion = attach(rows.companion, fields)
         return StreamedBags(rows.bags, rows.dtype, companion)  # type: ignore[arg-type]
-    return RaggedTensor(rows.values, rows.lengths, rows.offsets, fields)
+    return RaggedTensor(
+        rows.values, rows.lengths, rows.offsets, {**rows.fields, **fields}
+    )
 
 
 def encode_classes(labels: Array, classes: Array) -> Array:
@@ -98,6 +100,41 @@ def encode_classes(labels: Array, classes: Array) -> Array:
     return np.where(unknown, -1, codes).astype(np.int64)
 
 
+def positions(bags: Bags, wanted_by: str, instead: str) -> Array:
+    """Return the coordinates of instances, where something cannot do without.
+
+    Parameters
+    ----------
+    bags : Bags
+        The bags.
+    wanted_by, instead : str
+        What needs them, and what to do where there are none, for messages.
+
+    Returns
+    -------
+    ndarray of shape (n_instances, n_axes)
+        All of them finite.
+
+    Raises
+    ------
+    BagError
+        If the bags have no coordinates, or some are not finite.
+    """
+    coords = bags.coords
+    if coords is None:
+        raise BagError(
+            f"{wanted_by} needs positions of the instances: pass Bags with "
+            f"coords=, or {instead}."
+        )
+    if not np.isfinite(coords).all():
+        row = int(np.flatnonzero(~np.isfinite(coords).all(axis=1))[0])
+        raise BagError(
+            f"coords holds NaN or infinity, first for instance {row} of all; "
+            f"{wanted_by} needs every position."
+        )
+    return coords
+
+
 def neighbours(bags: Bags) -> dict[str, Tensor]:
     """Find the nearest instances of each instance in its bag.
 
@@ -117,18 +154,7 @@ def neighbours(bags: Bags) -> dict[str, Tensor]:
     BagError
         If the bags have no coordinates, or some are not finite.
     """
-    coords = bags.coords
-    if coords is None:
-        raise BagError(
-            "smoothness above 0 needs positions of the instances: pass Bags with "
-            "coords=, or set smoothness=0."
-        )
-    if not np.isfinite(coords).all():
-        row = int(np.flatnonzero(~np.isfinite(coords).all(axis=1))[0])
-        raise BagError(
-            f"coords holds NaN or infinity, first for instance {row} of all; "
-            "smoothness above 0 needs every position."
-        )
+    coords = positions(bags, "smoothness above 0", "set smoothness=0")
     found = np.empty((bags.n_instances, 1 + _N_NEIGHBOURS), dtype=np.int64)
     starts, ends = bags.offsets[:-1].tolist(), bags.offsets[1:].tolist()
     for start, end in zip(starts, ends, strict=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -21,6 +21,7 @@ class Ragged(Protocol):
     """A batch of bags: all their instances, and where each bag begins."""
 
     values: Tensor
+    fields: Mapping[str, Tensor]  # what the pooling `uses`, one row an instance
 
     @property
     def segments(self) -> Segments:
@@ -127,7 +128,8 @@ class BagPredictor(nn.Module):
     the second way, so that attention sees features and not scores. So it is for a
     pooling that sees instances in the context of their bag (it has ``instances``).
     A pooling with ``owns_head = True`` scores bags and instances itself, whatever the
-    level; :mod:`~mlmi_sklearn.nn.poolings` describes what poolings may offer.
+    level. What a pooling names in ``uses`` it is given by keyword, from the fields of
+    the bags; :mod:`~mlmi_sklearn.nn.poolings` describes what poolings may offer.
 
     Parameters
     ----------
@@ -149,6 +151,8 @@ class BagPredictor(nn.Module):
         Width of the embedding of a bag.
     pools_scores, owns_head : bool
         Whether the pooling joins scores of the head, or replaces the head.
+    uses : frozenset of str
+        Fields of the bags that the pooling is given.
     has_auxiliary_loss : bool
         Whether :meth:`training_pass` returns a loss of the pooling.
 
@@ -189,6 +193,7 @@ class BagPredictor(nn.Module):
             pooling = make_pooling(n_outputs)
         self.backbone = backbone
         self.pooling = pooling
+        self.uses = frozenset(getattr(pooling, "uses", ()))
         self.out_features = width if self.pools_scores else int(pooling.out_features)
         self.head = None if self.owns_head else _head(self.out_features, n_outputs)
 
@@ -209,12 +214,12 @@ class BagPredictor(nn.Module):
 
     def forward(self, bags: Ragged) -> Tensor:
         """Return raw scores of bags, of shape (B, n_outputs)."""
-        features = self._features(bags)
+        features, beside = self._features(bags), self._beside(bags)
         if self.pools_scores:
-            return self.pooling(self.head(features), bags.segments)[0]
+            return self.pooling(self.head(features), bags.segments, **beside)[0]
         if self.head is None:
-            return self._score_bags(features, bags.segments)
-        return self.head(self.pooling(features, bags.segments)[0])
+            return self._score_bags(features, bags.segments, beside)
+        return self.head(self.pooling(features, bags.segments, **beside)[0])
 
     def training_pass(
         self,
@@ -244,25 +249,28 @@ class BagPredictor(nn.Module):
             Scores of bags, scores of instances and the loss of the pooling.
         """
         features, segments = self._features(bags), bags.segments
+        beside = self._beside(bags)
         scores: Tensor | None = None
         with_loss = getattr(self.pooling, "score_with_loss", None)
         if with_loss is not None and not instances and self.has_auxiliary_loss:
-            found = with_loss(features, segments, target, criterion)
+            found = with_loss(features, segments, target, criterion, **beside)
             return TrainingPass(found[0], None, found[1])
         if self.pools_scores:
             scores = self.head(features)
-            raw = self.pooling(scores, segments)[0]
+            raw = self.pooling(scores, segments, **beside)[0]
         elif self.head is None and instances:
-            raw, scores, _ = self.pooling.score(features, segments)
+            raw, scores, _ = self.pooling.score(features, segments, **beside)
         elif self.head is None:
-            raw = self._score_bags(features, segments)
+            raw = self._score_bags(features, segments, beside)
         else:
-            pooled, scores = self._pool(features, segments, instances)
+            pooled, scores = self._pool(features, segments, instances, beside)
             raw = self.head(pooled)
         auxiliary = None
         if self.has_auxiliary_loss:
             values = scores if self.pools_scores else features
-            auxiliary = self.pooling.auxiliary_loss(values, segments, target, criterion)
+            auxiliary = self.pooling.auxiliary_loss(
+                values, segments, target, criterion, **beside
+            )
         return TrainingPass(raw, scores if instances else None, auxiliary)
 
     def instance_scores(self, bags: Ragged) -> Tensor:
@@ -271,37 +279,50 @@ class BagPredictor(nn.Module):
         Each is scored as a bag of one, or in the context of its bag if the pooling
         knows how.
         """
-        return self._score_instances(self._features(bags), bags.segments)
+        beside = self._beside(bags)
+        return self._score_instances(self._features(bags), bags.segments, beside)
 
     def attend(self, bags: Ragged) -> Tensor:
         """Return the weight (N,) of each instance in its bag; they sum to one."""
         features = self._features(bags)
         values = self.head(features) if self.pools_scores else features
-        return self.pooling(values, bags.segments)[1]
+        return self.pooling(values, bags.segments, **self._beside(bags))[1]
 
     def embed(self, bags: Ragged) -> Tensor:
         """Return embeddings of bags, of shape (B, out_features)."""
-        features = self._features(bags)
+        features, beside = self._features(bags), self._beside(bags)
         if not self.pools_scores:
-            return self.pooling(features, bags.segments)[0]
-        weights = self.pooling(self.head(features), bags.segments)[1]
+            return self.pooling(features, bags.segments, **beside)[0]
+        weights = self.pooling(self.head(features), bags.segments, **beside)[1]
         return bags.segments.sum(weights[:, None] * features)
 
-    def _score_bags(self, features: Tensor, segments: Segments) -> Tensor:
+    def _beside(self, bags: Ragged) -> dict[str, Tensor]:
+        """Return what the pooling is told of instances beside their features."""
+        return {name: bags.fields[name] for name in sorted(self.uses)}
+
+    def _score_bags(
+        self, features: Tensor, segments: Segments, beside: dict[str, Tensor]
+    ) -> Tensor:
         """Let a pooling with a head score bags, and nothing else if it knows how."""
         if hasattr(self.pooling, "score_bags"):
-            return self.pooling.score_bags(features, segments)
-        return self.pooling.score(features, segments)[0]
+            return self.pooling.score_bags(features, segments, **beside)
+        return self.pooling.score(features, segments, **beside)[0]
 
     def _pool(
-        self, features: Tensor, segments: Segments, instances: bool
+        self,
+        features: Tensor,
+        segments: Segments,
+        instances: bool,
+        beside: dict[str, Tensor],
     ) -> tuple[Tensor, Tensor | None]:
         """Return embeddings of bags and, if they are asked for, scores of instances."""
         if instances and hasattr(self.pooling, "pool_with_instances"):
-            seen, pooled, _ = self.pooling.pool_with_instances(features, segments)
-            return pooled, self.head(seen)
-        scores = self._score_instances(features, segments) if instances else None
-        return self.pooling(features, segments)[0], scores
+            found = self.pooling.pool_with_instances(features, segments, **beside)
+            return found[1], self.head(found[0])
+        scores = None
+        if instances:
+            scores = self._score_instances(features, segments, beside)
+        return self.pooling(features, segments, **beside)[0], scores
 
     def _features(self, bags: Ragged) -> Tensor:
         """Return features (N, D) of instances."""
@@ -316,15 +337,18 @@ class BagPredictor(nn.Module):
         able = hasattr(self.backbone, "forward_affine")
         return able and len(self.backbone) > 0  # type: ignore[arg-type]
 
-    def _score_instances(self, features: Tensor, segments: Segments) -> Tensor:
+    def _score_instances(
+        self, features: Tensor, segments: Segments, beside: dict[str, Tensor]
+    ) -> Tensor:
         if self.pools_scores:
             return self.head(features)
         if self.head is None:
-            return self.pooling.score(features, segments)[1]
+            return self.pooling.score(features, segments, **beside)[1]
         if hasattr(self.pooling, "instances"):
-            return self.head(self.pooling.instances(features, segments))
+            return self.head(self.pooling.instances(features, segments, **beside))
         ones = torch.ones(len(features), dtype=torch.int64, device=features.device)
-        return self.head(self.pooling(features, Segments(ones, check=False))[0])
+        alone = Segments(ones, check=False)
+        return self.head(self.pooling(features, alone, **beside)[0])
 
 
 def _head(width: Any, n_outputs: int) -> nn.Linear:

@@ -136,7 +136,8 @@ def check_functional_call(subject: ModuleSubject) -> None:
     inputs = subject.inputs()
     state = {**dict(other.named_parameters()), **dict(other.named_buffers())}
     expected = subject.run(other, inputs)
-    found = subject.named(functional_call(module, state, subject.keywords(inputs)))
+    arguments = subject.keywords(inputs), subject.beside(module, inputs)
+    found = subject.named(functional_call(module, state, *arguments))
     for name, tensor in expected.items():
         require_close(
             found[name],

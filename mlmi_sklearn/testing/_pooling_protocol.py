@@ -28,19 +28,19 @@ def check_instances_in_context(subject: PoolingSubject) -> None:
     if not hasattr(module, "instances"):
         return
     bags = Segments(list(subject.lengths))
-    rows = module.instances(values, bags)
+    rows = subject.call(module.instances, values, bags)
     _require_shape(rows, (len(values), module.out_features), "instances")
     start = 0
     for length in subject.lengths:
         part = slice(start, start + length)
-        alone = module.instances(values[part], Segments([length]))
+        alone = subject.call(module.instances, values[part], Segments([length]))
         what = "instances of a bag depend on the other bags of the batch"
         require_close(alone, rows[part], what, "Look within segments only.", 1e-5)
         start += length
     ones = Segments([1] * len(values))
     require_close(
-        module.instances(values, ones),
-        module(values, ones)[0],
+        subject.call(module.instances, values, ones),
+        subject.call(module, values, ones)[0],
         "instances of bags of one differ from what is pooled",
         "A bag of one and its instance are the same thing: give both one score.",
     )
@@ -53,7 +53,7 @@ def check_own_head(subject: PoolingSubject) -> None:
     for n_outputs in (1, 3):
         module = subject.build(subject.width, n_outputs=n_outputs).eval()
         values, bags = subject.inputs(), Segments(list(subject.lengths))
-        found = module.score(values, bags)
+        found = subject.call(module.score, values, bags)
         require(
             isinstance(found, tuple) and len(found) == 3,
             f"score returned a {type(found).__name__}.",
@@ -63,8 +63,9 @@ def check_own_head(subject: PoolingSubject) -> None:
         _require_shape(raw, (len(bags), n_outputs), "scores of bags")
         _require_shape(instances, (len(values), n_outputs), "scores of instances")
         what = "weights of score differ from those of forward"
-        require_close(weights, module(values, bags)[1], what, "Compute them once.")
-        _require_score_of_one_bag(module, values, bags, raw)
+        expected = subject.call(module, values, bags)[1]
+        require_close(weights, expected, what, "Compute them once.")
+        _require_score_of_one_bag(subject, module, values, bags, raw)
 
 
 def check_own_head_trains(subject: PoolingSubject) -> None:
@@ -74,10 +75,10 @@ def check_own_head_trains(subject: PoolingSubject) -> None:
     module = subject.build(subject.width, n_outputs=3).train()
     values, bags = subject.inputs().requires_grad_(), Segments(list(subject.lengths))
     with seeded(0):
-        raw, instances, _ = module.score(values, bags)
+        raw, instances, _ = subject.call(module.score, values, bags)
         loss = raw.square().sum() + instances.square().sum()
         if hasattr(module, "auxiliary_loss"):
-            loss = loss + _auxiliary(module, values, bags, 3).sum()
+            loss = loss + _auxiliary(subject, module, values, bags, 3).sum()
         loss.backward()
     for name, parameter in module.named_parameters():
         if not parameter.requires_grad:
@@ -106,7 +107,7 @@ def check_auxiliary_loss(subject: PoolingSubject) -> None:
             values = subject.values(sum(lengths)).requires_grad_()
             with seeded(0):
                 bags = Segments(list(lengths))
-                loss = _auxiliary(module, values, bags, n_outputs)
+                loss = _auxiliary(subject, module, values, bags, n_outputs)
             _require_shape(loss, (len(lengths),), "auxiliary_loss")
             remedy = "Clip k to the size of the bag; avoid the mean of nothing."
             require_finite(loss, "auxiliary_loss", remedy)
@@ -135,21 +136,31 @@ def check_progress(subject: PoolingSubject) -> None:
         )
 
 
-def _auxiliary(module: Any, values: Tensor, bags: Segments, n_outputs: int) -> Tensor:
+def _auxiliary(
+    subject: PoolingSubject,
+    module: Any,
+    values: Tensor,
+    bags: Segments,
+    n_outputs: int,
+) -> Tensor:
     criterion = find_component("loss", "cross-entropy").build()
     classes = max(2, n_outputs)
     target = torch.arange(len(bags), device=values.device) % classes
-    return module.auxiliary_loss(values, bags, target, criterion)
+    return subject.call(module.auxiliary_loss, values, bags, target, criterion)
 
 
 def _require_score_of_one_bag(
-    module: Any, values: Tensor, bags: Segments, raw: Tensor
+    subject: PoolingSubject,
+    module: Any,
+    values: Tensor,
+    bags: Segments,
+    raw: Tensor,
 ) -> None:
     start = 0
     for row, length in enumerate(bags.lengths.tolist()):
         part = values[start : start + length]
         what = "the score of a bag depends on the other bags of the batch"
-        alone = module.score(part, Segments([length]))[0]
+        alone = subject.call(module.score, part, Segments([length]))[0]
         require_close(alone[0], raw[row], what, "Look within segments only.")
         start += length
 

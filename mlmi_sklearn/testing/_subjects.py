@@ -83,6 +83,10 @@ class ModuleSubject(Subject):
         """Return the positional arguments that stand for a batch."""
         return (inputs,)
 
+    def beside(self, module: Any, inputs: Tensor) -> dict[str, Tensor]:
+        """Return the keyword arguments that go with a batch."""
+        return {}
+
     @abstractmethod
     def named(self, output: Any) -> dict[str, Tensor]:
         """Name what the module returned."""
@@ -161,6 +165,16 @@ class PoolingSubject(ModuleSubject):
             shape = (n, self.width if width is None else width)
             return 2 * torch.randn(shape, dtype=torch.float64).to(dtype)
 
+    def beside(self, module: Any, inputs: Tensor) -> dict[str, Tensor]:
+        """Return what the pooling `uses` of instances, by keyword.
+
+        It is a function of the values, so that it follows them in any order and batch.
+        Places are rounded, so that some instances share one and distances tie.
+        """
+        if "coords" not in getattr(module, "uses", ()):
+            return {}
+        return {"coords": (2 * inputs.detach()[:, [0, -1]]).round()}
+
     def keywords(self, inputs: Tensor) -> tuple[Any, ...]:
         """Return the instances and where the bags are."""
         return inputs, Segments(list(self.lengths))
@@ -177,11 +191,18 @@ class PoolingSubject(ModuleSubject):
 
     def run(self, module: Any, inputs: Tensor) -> dict[str, Tensor]:
         """Pool the standard bags."""
-        return self.named(module(*self.keywords(inputs)))
+        return self.pool(module, inputs, list(self.lengths))
 
     def pool(self, module: Any, values: Tensor, lengths: Any) -> dict[str, Tensor]:
         """Pool any bags."""
-        return self.named(module(values, Segments(lengths)))
+        return self.named(self.call(module, values, Segments(lengths)))
+
+    def call(
+        self, function: Any, values: Tensor, bags: Segments, *arguments: Any
+    ) -> Any:
+        """Call the module, or a method of it, with all that it uses."""
+        beside = self.beside(getattr(function, "__self__", function), values)
+        return function(values, bags, *arguments, **beside)
 
 
 def _describe(output: Any) -> str:

@@ -15,6 +15,7 @@ from ._generators import GENERATOR_CHECKS, GeneratorSubject
 from ._losses import LOSS_CHECKS, LossSubject
 from ._meta_methods import META_METHOD_CHECKS, MetaMethodSubject
 from ._pooling_protocol import POOLING_PROTOCOL_CHECKS
+from ._pooling_uses import POOLING_USES_CHECKS
 from ._poolings import POOLING_CHECKS
 from ._slide_readers import SLIDE_READER_CHECKS, SlideReaderSubject
 from ._subjects import BackboneSubject, PoolingSubject, Subject, label_of
@@ -25,7 +26,10 @@ __all__ = ["check_component", "component_checks"]
 _KINDS: dict[str, tuple[type[Subject], list[Callable[[Any], None]]]] = {
     "backbone": (BackboneSubject, [*BACKBONE_CHECKS]),
     "loss": (LossSubject, [*LOSS_CHECKS]),
-    "pooling": (PoolingSubject, [*POOLING_CHECKS, *POOLING_PROTOCOL_CHECKS]),
+    "pooling": (
+        PoolingSubject,
+        [*POOLING_CHECKS, *POOLING_PROTOCOL_CHECKS, *POOLING_USES_CHECKS],
+    ),
     "divergence": (DivergenceSubject, [*DIVERGENCE_CHECKS]),
     "adversarial-loss": (Subject, [*ADVERSARIAL_CHECKS]),
     "augmentation": (AugmentationSubject, [*AUGMENTATION_CHECKS]),

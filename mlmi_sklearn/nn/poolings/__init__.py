@@ -6,8 +6,8 @@ nor the other bags of the batch. The weights say how much each instance had to d
 the result and sum to one over each bag; where ``weighted_mean`` is True, the result is
 the mean of the values under these weights.
 
-A pooling may offer more, which models of bags then use: see
-:mod:`~mlmi_sklearn.nn.poolings.contract`.
+A pooling may offer more, which models of bags then use, and may ask for the places of
+the instances: see :mod:`~mlmi_sklearn.nn.poolings.contract`.
 """
 
 from __future__ import annotations

@@ -2,18 +2,39 @@
 
 Every pooling follows :class:`Pooling`. Each further protocol is an offer: models of
 bags look for its methods and make use of them where they find them.
+
+A pooling may say in ``uses`` what it has to know of the instances beside their
+features. It is then passed by keyword to every method that takes ``values``, one row an
+instance, on their device:
+
+================  ==================================================================
+Named in `uses`   Keyword
+================  ==================================================================
+"coords"          ``coords=`` tensor (N, C), of the type of the parameters: where the
+                  instances are, such as x and y of a tile, all finite
+================  ==================================================================
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from torch import Tensor
 
 from ..segments import Segments
 
-__all__ = ["ContextPooling", "Criterion", "LossPooling", "Pooling", "ScoringPooling"]
+__all__ = [
+    "USES",
+    "ContextPooling",
+    "Criterion",
+    "LossPooling",
+    "Pooling",
+    "ScoringPooling",
+]
+
+#: What can stand in ``uses``.
+USES = frozenset({"coords"})
 
 Criterion = Callable[[Tensor, Tensor], Tensor]
 """Maps raw scores (B, K) and encoded targets to one loss a bag (B,)."""
@@ -34,12 +55,18 @@ class Pooling(Protocol):
     weighted_mean : bool
         Whether the result is the mean of `values` under the weights. Such a pooling
         always sees features, as pooling before or after an affine head is the same.
+    uses : frozenset of str
+        Optional: which keywords its methods take, out of :data:`USES`. On the class, or
+        on the function that makes the module, since it is asked before there is one.
+        Bags without them are an error before the pooling is called.
     """
 
     out_features: int
     weighted_mean: bool
 
-    def __call__(self, values: Tensor, segments: Segments) -> tuple[Tensor, Tensor]:
+    def __call__(
+        self, values: Tensor, segments: Segments, **keywords: Any
+    ) -> tuple[Tensor, Tensor]:
         """Pool the values of each bag.
 
         Parameters
@@ -48,6 +75,8 @@ class Pooling(Protocol):
             Instances, bag after bag.
         segments : Segments
             Where the bags are; a bag of one is legal.
+        **keywords
+            Those named in `uses`.
 
         Returns
         -------
