@@ -135,8 +135,16 @@ class CoverageDisplay:
             Their conditions, which are asked of the estimator.
         condition : array-like of shape (n, ...), default=None
             Further conditions, as in ``fit``.
-        n_neighbors, projection, features, max_points, random_state
-            See :meth:`from_data`.
+        n_neighbors : int, default=5
+            As in :meth:`from_data`, like what follows.
+        projection : {"pca", "tsne"}, default="pca"
+            How samples come into a plane.
+        features : None, "robust", "raw", callable or transformer, default=None
+            Space in which samples are compared.
+        max_points : int, default=1000
+            Rows shown at most, on each side.
+        random_state : int, RandomState instance or None, default=0
+            Determines the rows shown, and the synthetic ones.
         ax : matplotlib Axes, default=None
             Where to draw; None makes a figure.
 

@@ -148,8 +148,10 @@ class DomainDiagnosticsDisplay:
             shown as they are.
         max_points : int, default=1000
             Rows shown at most, about as many of each domain, drawn at random.
-        panels, axes
-            See :meth:`plot`.
+        panels : sequence of str or None, default=None
+            Which panels to draw, see :meth:`plot`.
+        axes : array-like of matplotlib Axes or None, default=None
+            One for each panel. None makes a figure.
         random_state : int, RandomState instance or None, default=None
             Determines the rows shown, and t-SNE.
 

@@ -151,8 +151,12 @@ class GANTrainingDisplay:
 
         Parameters
         ----------
-        history, loss, best_iter
-            As of the class.
+        history : DataFrame
+            A row for each epoch, as of the class.
+        loss : str or None, default=None
+            Name of the loss, for the dotted lines.
+        best_iter : int or None, default=None
+            Step to mark.
         ax : matplotlib Axes, default=None
             Where to draw; None makes a figure.
 

@@ -253,12 +253,24 @@ class BagHeatmapDisplay:
             Scores of the instances of all bags.
         bags : Bags
             The bags, with `coords`.
-        index, image, y, instance_label, tile_size, image_scale, ax
-            As in :meth:`from_estimator`.
+        index : int or str, default=0
+            Which bag.
+        image : array-like or None, default=None
+            What to draw under the scores.
+        y : array-like of shape (n_bags,), default=None
+            Labels of bags.
+        instance_label : int, default=1
+            Label of the instances to outline.
+        tile_size : int or (int, int), default=None
+            Size of tiles; like the others as in :meth:`from_estimator`.
+        image_scale : float, default=1.0
+            Pixels of `coords` for each pixel of `image`.
         center : float, default=None
             Score at which the decision changes.
         name : str, default="Instance score"
             Label of the colour bar.
+        ax : matplotlib Axes, default=None
+            Where to draw. None makes a figure.
         **plot_options : dict
             Passed to :meth:`plot`.
 

@@ -71,8 +71,8 @@ class SampleGridDisplay:
 
     Notes
     -----
-    Samples that look right may all be alike, or copies. Metrics say what pictures do
-    not: :func:`~mlmi_sklearn.metrics.evaluate_synthetic`.
+    Samples that look right may all be alike, or copies. What pictures do not tell,
+    :func:`~mlmi_sklearn.metrics.evaluate_synthetic` does.
 
     Examples
     --------
@@ -136,18 +136,23 @@ class SampleGridDisplay:
             classes, or quarters of numbers.
         condition : array-like of shape (n, ...), default=None
             Further conditions, as in ``fit``.
-        n_columns, columns, max_points
-            See :meth:`from_data`.
+        n_columns : int, default=6
+            Images in a row of the grid.
+        columns : one or two of str or int, default=None
+            Which columns of a table to draw, as in :meth:`from_data`.
+        max_points : int, default=500
+            Rows of a table shown at most, on each side.
         random_state : int, RandomState instance or None, default=0
             Determines the real samples shown, and the synthetic ones.
-        ax, cmap
-            See :meth:`plot`.
+        ax : matplotlib Axes or None, default=None
+            Where to draw, see :meth:`plot`. None makes a figure.
+        cmap : str, default="gray"
+            Colour map of grey images.
 
         Returns
         -------
         SampleGridDisplay
-            The display, drawn. The j-th synthetic image of a row has the condition of
-            the j-th real one.
+            Drawn. The j-th synthetic image of a row has the condition of the j-th real.
 
         Raises
         ------
@@ -212,8 +217,10 @@ class SampleGridDisplay:
             Rows of a table shown at most, on each side.
         random_state : int, RandomState instance or None, default=0
             Determines which samples are shown.
-        ax, cmap
-            See :meth:`plot`.
+        ax : matplotlib Axes or None, default=None
+            Where to draw, see :meth:`plot`. None makes a figure.
+        cmap : str, default="gray"
+            Colour map of images with one channel.
 
         Returns
         -------

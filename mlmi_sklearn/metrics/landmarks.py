@@ -24,16 +24,31 @@ Array = NDArray[Any]
 
 
 class LandmarkError(NamedTuple):
-    """What :func:`landmark_error` returns."""
+    """What :func:`landmark_error` returns.
+
+    Parameters
+    ----------
+    median : float
+        Median distance of the landmarks found.
+    mean : float
+        Mean distance of the landmarks found.
+    missing : int
+        Number of landmarks not found.
+    n_landmarks : int
+        Number of landmarks looked for.
+
+    Examples
+    --------
+    >>> from mlmi_sklearn.metrics import LandmarkError, landmark_error
+    >>> error = landmark_error([[[3, 4], [9, 9]]], [[[3, 5], [9, 9]]], spacing=0.5)
+    >>> error == LandmarkError(median=0.25, mean=0.25, missing=0, n_landmarks=2)
+    True
+    """
 
     median: float
-    """Median distance of the landmarks found."""
     mean: float
-    """Mean distance of the landmarks found."""
     missing: int
-    """Number of landmarks not found."""
     n_landmarks: int
-    """Number of landmarks looked for."""
 
 
 def detect_landmarks(

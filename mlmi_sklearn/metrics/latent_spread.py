@@ -18,14 +18,29 @@ Array = NDArray[Any]
 
 
 class LatentSpread(NamedTuple):
-    """What :func:`across_latent_spread` returns."""
+    """What :func:`across_latent_spread` returns.
+
+    Parameters
+    ----------
+    spread : float
+        Mean standard deviation across draws.
+    reference : float
+        The same of real repeated images; NaN without them.
+    ratio : float
+        Spread of draws divided by that of real images; NaN without them.
+
+    Examples
+    --------
+    >>> from mlmi_sklearn.metrics import LatentSpread, across_latent_spread
+    >>> draws, real = [[[1.0]], [[3.0]]], [[[0.0]], [[4.0]]]
+    >>> found = across_latent_spread(draws, real)
+    >>> isinstance(found, LatentSpread), found.ratio
+    (True, 0.5)
+    """
 
     spread: float
-    """Mean standard deviation across draws."""
     reference: float
-    """The same of real repeated images; NaN without them."""
     ratio: float
-    """Spread of draws divided by that of real images; NaN without them."""
 
 
 def across_latent_spread(draws: Any, reference: Any = None) -> LatentSpread:

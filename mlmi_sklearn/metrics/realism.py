@@ -26,24 +26,44 @@ Array = NDArray[Any]
 
 
 class RealismScore(NamedTuple):
-    """What :meth:`RealismStudy.score` returns."""
+    """What :meth:`RealismStudy.score` returns.
+
+    Parameters
+    ----------
+    accuracy : float
+        Share of right answers.
+    low, high : float
+        Ends of the interval of the accuracy.
+    p_value : float
+        Two-sided p value of the hypothesis that answers are guesses.
+    n_correct : int
+        Number of right answers.
+    n_items : int
+        Number of answers.
+    real_called_real : float
+        Share of real images called real; NaN if none was shown.
+    synthetic_called_real : float
+        Share of synthetic images called real; NaN if none was shown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mlmi_sklearn.metrics import RealismScore, RealismStudy
+    >>> images = np.arange(40.0).reshape(10, 2, 2)
+    >>> study = RealismStudy(images, images, n_items=8, random_state=0)
+    >>> score = study.score(["real"] * 8)
+    >>> isinstance(score, RealismScore), score.n_items, score.synthetic_called_real
+    (True, 8, 1.0)
+    """
 
     accuracy: float
-    """Share of right answers."""
     low: float
-    """Lower end of the interval of the accuracy."""
     high: float
-    """Upper end of the interval of the accuracy."""
     p_value: float
-    """Two-sided p value of the hypothesis that answers are guesses."""
     n_correct: int
-    """Number of right answers."""
     n_items: int
-    """Number of answers."""
     real_called_real: float
-    """Share of real images called real; NaN if none was shown."""
     synthetic_called_real: float
-    """Share of synthetic images called real; NaN if none was shown."""
 
 
 class RealismStudy:

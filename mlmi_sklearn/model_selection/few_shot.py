@@ -53,6 +53,20 @@ class FewShotScore:
         Number of different rows in all episodes together.
     size : str
         Size of the episodes, such as "5-way 1-shot".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> from mlmi_sklearn.model_selection import FewShotScore, few_shot_score
+    >>> y = np.repeat([0, 1], 10)
+    >>> score = few_shot_score(
+    ...     KNeighborsClassifier(1), y[:, None], y, n_way=2, n_episodes=5
+    ... )
+    >>> isinstance(score, FewShotScore), float(score), score.n_rows
+    (True, 1.0, 20)
+    >>> score.size
+    '2-way 1-shot'
     """
 
     mean: float

@@ -58,13 +58,13 @@ class FewShotScorer(BaseEstimator):
     >>> from sklearn.datasets import load_digits
     >>> from sklearn.model_selection import GridSearchCV
     >>> from sklearn.neighbors import KNeighborsClassifier
-    >>> from mlmi_sklearn.model_selection import TaskKFold, few_shot_scorer
+    >>> from mlmi_sklearn.model_selection import FewShotScorer, TaskKFold
     >>> X, y = load_digits(return_X_y=True)
     >>> search = GridSearchCV(
     ...     KNeighborsClassifier(n_neighbors=1),
     ...     {"p": [1, 2]},
     ...     cv=TaskKFold(2, random_state=0),
-    ...     scoring=few_shot_scorer(n_way=3, n_episodes=30, random_state=0),
+    ...     scoring=FewShotScorer(n_way=3, n_episodes=30, random_state=0),
     ... )
     >>> search.fit(X, y).best_score_ > 0.6
     np.True_
@@ -138,6 +138,7 @@ class FewShotScorer(BaseEstimator):
         Returns
         -------
         FewShotScore
+            With ``mean``, ``ci95`` and ``frame``.
 
         Raises
         ------

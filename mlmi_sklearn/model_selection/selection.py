@@ -47,6 +47,15 @@ class SafeSelection:
         One row a candidate; see :func:`safe_select`.
     verdict : str
         The reason in a sentence.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from mlmi_sklearn.model_selection import SafeSelection
+    >>> table = pd.DataFrame({"lambda_": [0, 1], "score": [0.8, 0.7]})
+    >>> found = SafeSelection("a model", {"lambda_": 0}, True, table, "No adaptation.")
+    >>> found.chose_control, found.best_params_
+    (True, {'lambda_': 0})
     """
 
     best_estimator_: Any

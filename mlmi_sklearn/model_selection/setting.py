@@ -31,8 +31,15 @@ class TransferSetting:
         What makes it that case.
     advice : str
         What to do.
-    estimators : tuple of str
+    estimators : tuple of str, default=()
         Estimators of this library that do it.
+
+    Examples
+    --------
+    >>> from mlmi_sklearn.model_selection import TransferSetting
+    >>> case = TransferSetting("traditional", "supervised", "One domain.", "Train.")
+    >>> case.setting, case.estimators
+    ('traditional', ())
     """
 
     setting: str

@@ -37,6 +37,14 @@ class TargetTask(NamedTuple):
         Their labels.
     name : object
         Id of the target, as given.
+
+    Examples
+    --------
+    >>> from mlmi_sklearn.model_selection import TargetTask, iter_target_domains
+    >>> X, y, site = [[0], [1], [2], [3]], [0, 1, 0, 1], ["Ulm", "Ulm", "Bonn", "Bonn"]
+    >>> task = next(iter_target_domains(X, y, site, targets=["Bonn"]))
+    >>> isinstance(task, TargetTask), task.name, task.sample_domain, task.y_test
+    (True, 'Bonn', array([ 0,  0, -1, -1]), array([0, 1]))
     """
 
     X: Any

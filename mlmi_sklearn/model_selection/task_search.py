@@ -58,6 +58,19 @@ class TaskSearch:
         and ``n_resources``, with a row for each round, the last one first.
     search_ : GridSearchCV or HalvingGridSearchCV
         What did the work.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> from mlmi_sklearn.model_selection import TaskSearch, search_tasks
+    >>> y = np.repeat(np.arange(8), 5)
+    >>> found = search_tasks(
+    ...     KNeighborsClassifier(1), {"p": [1, 2]}, y[:, None], y, cv=2,
+    ...     n_way=3, n_query=3, n_episodes=5, random_state=0,
+    ... )
+    >>> isinstance(found, TaskSearch), found.best_score_, len(found.results_)
+    (True, 1.0, 2)
     """
 
     best_estimator_: Any
@@ -151,11 +164,6 @@ def search_tasks(
     TaskSearch
         With ``best_estimator_``, ``best_params_`` and ``results_``.
 
-    Warns
-    -----
-    UserWarning
-        If the resource is too small to halve as often as there are candidates for.
-
     Raises
     ------
     TaskError
@@ -163,6 +171,11 @@ def search_tasks(
         has no groups.
     ValueError
         If all candidates fail, or "halving" finds nothing to grow.
+
+    Warns
+    -----
+    UserWarning
+        If the resource is too small to halve as often as there are candidates for.
 
     References
     ----------

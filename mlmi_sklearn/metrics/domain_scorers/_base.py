@@ -117,6 +117,7 @@ class DomainScorer(ABC):
         Returns
         -------
         MetadataRequest
+            With ``sample_domain`` for ``score``.
         """
         return domain_request(self)
 

@@ -80,10 +80,19 @@ class TargetScorer:
 
     Parameters
     ----------
-    scoring : str, callable or None
+    scoring : str, callable or None, default=None
         A scorer of scikit-learn's.
     target_domains : tuple or None, default=None
         Ids of the target where they are names.
+
+    Examples
+    --------
+    >>> from sklearn.dummy import DummyClassifier
+    >>> from mlmi_sklearn.metrics import TargetScorer
+    >>> X, y, domain = [[0], [1], [2], [3]], [0, 0, 0, 1], [0, 0, -1, -1]
+    >>> model = DummyClassifier().fit(X, y)
+    >>> TargetScorer("accuracy")(model, X, y, sample_domain=domain)
+    0.5
     """
 
     def __init__(
@@ -151,6 +160,7 @@ class TargetScorer:
         Returns
         -------
         MetadataRequest
+            With ``sample_domain`` for ``score``.
         """
         request = domain_request(self)
         if self.scoring is not None:

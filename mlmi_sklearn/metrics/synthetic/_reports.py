@@ -60,7 +60,13 @@ class SyntheticReport(Mapping[str, float]):
         )
 
     def to_frame(self) -> pd.DataFrame:
-        """Return a row for each value, with the columns "synthetic" and "real"."""
+        """Return a row for each value, with the columns "synthetic" and "real".
+
+        Returns
+        -------
+        DataFrame
+            NaN where there is no value of real data.
+        """
         columns = {"synthetic": self._values, "real": self.reference}
         return pd.DataFrame(columns, index=list(self._values), dtype=float)
 

@@ -35,12 +35,24 @@ _EXCESS = 0.2
 class ModeCollapseReport(SyntheticReport):
     """Result of :func:`mode_collapse_report`: a mapping of names to values.
 
-    Attributes
+    Parameters
     ----------
+    values : dict of str to float
+        What was found for synthetic data.
     reference : dict of str to float
         The same for real data.
-    reasons : tuple of str
-        What shows the collapse.
+    reasons : sequence of str
+        What shows the collapse; empty if nothing does.
+
+    Examples
+    --------
+    >>> from mlmi_sklearn.metrics import ModeCollapseReport
+    >>> report = ModeCollapseReport({"recall": 0.7}, {"recall": 0.8}, [])
+    >>> report.collapsed, report["recall"]
+    (False, 0.7)
+    >>> report.to_frame()
+            synthetic  real
+    recall        0.7   0.8
     """
 
     _good = "No sign of mode collapse."

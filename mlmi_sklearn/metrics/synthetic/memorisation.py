@@ -32,12 +32,23 @@ _ERRORS = 3.0
 class MemorisationReport(SyntheticReport):
     """Result of :func:`memorisation_report`: a mapping of names to values.
 
-    Attributes
+    Parameters
     ----------
+    values : dict of str to float
+        What was found for synthetic data.
     reference : dict of str to float
         The same for real data that are not in the training set.
-    reasons : tuple of str
-        What shows that rows were memorised.
+    reasons : sequence of str
+        What shows that rows were memorised; empty if nothing does.
+
+    Examples
+    --------
+    >>> from mlmi_sklearn.metrics import MemorisationReport
+    >>> report = MemorisationReport({"exact_copies": 1.0}, {}, ["all rows are copies"])
+    >>> report.memorised, report["exact_copies"]
+    (True, 1.0)
+    >>> print(report.verdict)
+    Training rows were memorised: all rows are copies.
     """
 
     _good = "No sign of memorised rows."

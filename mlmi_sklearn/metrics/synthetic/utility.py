@@ -134,8 +134,14 @@ def trts_score(
         Synthetic data with the same columns.
     y_synthetic : array-like of shape (m,) or (m, k)
         Their classes or numbers.
-    estimator, scoring, features, task
-        As in :func:`tstr_score`.
+    estimator : {"logistic", "svc", "ridge", "forest"} or estimator, default=None
+        What is trained, as in :func:`tstr_score`, like what follows.
+    scoring : str or callable, default=None
+        A scikit-learn scorer.
+    features : None, "robust", "raw", callable or transformer, default=None
+        Space for named estimators.
+    task : {"auto", "classification", "regression"}, default="auto"
+        What y is.
 
     Returns
     -------
