@@ -17,7 +17,7 @@ import matplotlib
 matplotlib.use("Agg")
 
 import inventories
-from api_members import own_attributes, own_members, own_methods
+from api_members import Members
 from api_sections import SECTIONS
 from sphinx_gallery.sorting import ExplicitOrder
 
@@ -41,6 +41,7 @@ extensions = [
     "architecture",
     "links",
     "mathml",
+    "site_checks",
 ]
 exclude_patterns = [
     "_build",
@@ -89,11 +90,7 @@ copybutton_exclude = ".linenos, .gp, .go"
 
 # The pages are written at the beginning of a build, hence a list of them.
 autosummary_generate = [str(HERE / "api" / f"{s.page}.rst") for s in SECTIONS]
-autosummary_context = {
-    "own_attributes": own_attributes,
-    "own_members": own_members,
-    "own_methods": own_methods,
-}
+autosummary_context = {"members": Members()}
 autosummary_generate_overwrite = True
 autodoc_typehints = "none"  # the docstrings say types, shapes and ranges
 autodoc_member_order = "groupwise"

@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from api_names import ROOT, resolve
 
-__all__ = ["own_attributes", "own_members", "own_methods"]
-
-_METHODS = (classmethod, staticmethod)
+__all__ = ["Members"]
 
 
-def own_methods(full: str) -> list[str]:
-    """Return the public methods that a class or its bases here define."""
-    return [name for name, value in _own(resolve(full)) if not _is_attribute(value)]
+@dataclass(frozen=True)
+class Members:
+    """What templates ask; equal to any other, so that Sphinx can compare settings."""
 
+    def methods(self, full: str) -> list[str]:
+        """Return the public methods that a class or its bases here define."""
+        return [name for name, value in _own(resolve(full)) if not _is_attribute(value)]
 
-def own_attributes(full: str) -> list[str]:
-    """Return the public properties that a class or its bases here define."""
-    return [name for name, value in _own(resolve(full)) if _is_attribute(value)]
+    def attributes(self, full: str) -> list[str]:
+        """Return the public properties that a class or its bases here define."""
+        return [name for name, value in _own(resolve(full)) if _is_attribute(value)]
 
-
-def own_members(full: str) -> list[str]:
-    """Return both."""
-    return [*own_attributes(full), *own_methods(full)]
+    def all(self, full: str) -> list[str]:
+        """Return both."""
+        return [*self.attributes(full), *self.methods(full)]
 
 
 def _own(cls: Any) -> Iterator[tuple[str, Any]]:
@@ -40,15 +41,14 @@ def _own(cls: Any) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
-def _is_ours(owner: type) -> bool:
+def _is_ours(owner: Any) -> bool:
     return owner.__module__.split(".")[0] == ROOT
 
 
 def _is_method(value: Any) -> bool:
-    # scikit-learn's `available_if` keeps the function in `fn`.
-    return inspect.isfunction(getattr(value, "fn", value)) or isinstance(
-        value, _METHODS
-    )
+    function = getattr(value, "fn", value)  # of scikit-learn's `available_if`
+    function = getattr(function, "__func__", function)  # of class and static methods
+    return inspect.isfunction(function) and _is_ours(function)
 
 
 def _is_attribute(value: Any) -> bool:

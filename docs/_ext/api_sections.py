@@ -105,6 +105,7 @@ SECTIONS = (
         "nn.augmentations",
         "nn.generators",
         "nn.tasks",
+        "nn.tasks.methods",
         "nn.segments",
         "nn.heads",
         "nn.gradient_reversal",
