@@ -21,7 +21,7 @@ from matplotlib.patches import FancyBboxPatch, Rectangle
 __all__ = ["PICTURES", "SHADES", "Shades", "draw", "main"]
 
 IMAGES = Path(__file__).parents[1] / "images"
-SIZE = (3.4, 2.4)
+SIZE = (2.6, 1.85)
 
 
 class Shades(NamedTuple):
@@ -47,7 +47,7 @@ def slides(ax: Axes, shades: Shades) -> None:
         (5.6, "negative", shades.first, None),
     ):
         frame = FancyBboxPatch((left, 0), 4.2, 4.2, boxstyle="round,pad=0.15")
-        frame.set(facecolor="none", edgecolor=colour, linewidth=2)
+        frame.set(facecolor="none", edgecolor=colour, linewidth=1.6)
         ax.add_patch(frame)
         for row, column in np.ndindex(4, 4):
             place = left + 0.1 + column, 0.1 + row
@@ -59,7 +59,8 @@ def slides(ax: Axes, shades: Shades) -> None:
             ax.add_patch(tile)
             middle = place[0] + 0.45, place[1] + 0.43
             if not hit:
-                ax.text(*middle, "?", color=shades.soft, ha="center", va="center")
+                look = {"color": shades.soft, "fontsize": 8}
+                ax.text(*middle, "?", ha="center", va="center", **look)
         ax.text(left + 2.1, 4.75, label, color=colour, ha="center", weight="bold")
     ax.annotate(
         "which tile?",
@@ -69,7 +70,7 @@ def slides(ax: Axes, shades: Shades) -> None:
         ha="center",
         arrowprops={"arrowstyle": "->", "color": shades.ink, "shrinkB": 6},
     )
-    ax.set(xlim=(-0.4, 10.2), ylim=(-1.5, 5.6), aspect="equal")
+    ax.set(xlim=(-0.4, 10.2), ylim=(-1.6, 5.7), aspect="equal")
 
 
 def hospitals(ax: Axes, shades: Shades) -> None:
@@ -79,10 +80,10 @@ def hospitals(ax: Axes, shades: Shades) -> None:
     rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     for side, colour, marker in ((-1, shades.first, "o"), (1, shades.second, "^")):
         here = rng.normal([side * 1.5, 0], [0.5, 0.8], (22, 2))
-        ax.scatter(*here.T, c=colour, marker=marker, s=24, linewidths=0)
+        ax.scatter(*here.T, c=colour, marker=marker, s=15, linewidths=0)
         there = rng.normal([side * 1.5, 0], [0.5, 0.8], (22, 2)) @ rotation.T
         edge = {"edgecolors": shades.soft, "facecolors": "none"}
-        ax.scatter(*(there + [7.4, 0]).T, marker="o", s=22, **edge)
+        ax.scatter(7.4 + there[:, 0], there[:, 1], marker="o", s=13, **edge)
     for middle, angle, style, colour in (
         (0, 0, "-", shades.ink),
         (7.4, 0, ":", shades.soft),
@@ -121,9 +122,9 @@ def tasks(ax: Axes, shades: Shades) -> None:
     new = np.array([0.5, 1.3, 3.6, 5.2])
     ax.plot(6.7 + x / 1.9, 2.3 + 1.7 * np.sin(x + 0.8), color=shades.ink, linewidth=1.8)
     dots = 6.7 + new / 1.9, 2.3 + 1.7 * np.sin(new + 0.8)
-    ax.scatter(*dots, color=shades.second, s=46, zorder=3)
-    ax.text(2.3, -1.1, "many known tasks", color=shades.ink, ha="center")
-    ax.text(8.4, -1.1, "four examples", color=shades.ink, ha="center")
+    ax.scatter(*dots, color=shades.second, s=30, zorder=3)
+    ax.text(2.3, -1.1, "known tasks", color=shades.ink, ha="center")
+    ax.text(8.4, -1.1, "four points", color=shades.ink, ha="center")
     ax.set(xlim=(-0.3, 10.4), ylim=(-1.6, 5.1), aspect="equal")
 
 
@@ -136,11 +137,11 @@ def samples(ax: Axes, shades: Shades) -> None:
         (("healthy", shades.first), ("ill", shades.second))
     ):
         bottom = 2.9 * (1 - row)
-        ax.text(1.2, bottom + 1.2, label, color=colour, ha="center", va="center")
+        ax.text(0.9, bottom + 1.2, label, color=colour, ha="center", va="center")
         ax.annotate(
             "",
             (3.3, bottom + 1.2),
-            (2.4, bottom + 1.2),
+            (2.6, bottom + 1.2),
             arrowprops={"arrowstyle": "->", "color": shades.ink, "linewidth": 1.5},
         )
         for column in range(3):
@@ -149,7 +150,7 @@ def samples(ax: Axes, shades: Shades) -> None:
             extent = (left, left + 2.4, bottom, bottom + 2.4)
             ax.imshow(image, cmap="gray", extent=extent, vmin=0, vmax=1)
     ax.text(7.3, -1.0, "drawn, not measured", color=shades.ink, ha="center")
-    ax.set(xlim=(-0.2, 11.2), ylim=(-1.5, 5.5), aspect="equal")
+    ax.set(xlim=(-0.8, 11.2), ylim=(-1.5, 5.5), aspect="equal")
 
 
 def _lungs(
@@ -179,7 +180,7 @@ PICTURES: dict[str, Callable[[Axes, Shades], None]] = {
 def draw(name: str, shade: str, folder: Path = IMAGES) -> Path:
     """Draw one picture for one kind of page."""
     # The same picture is the same file: no date, and names of parts from a fixed salt.
-    with mpl.rc_context({"svg.hashsalt": name, "font.size": 10}):
+    with mpl.rc_context({"svg.hashsalt": name, "font.size": 11}):
         figure = Figure(figsize=SIZE)
         FigureCanvasSVG(figure)
         ax = figure.add_axes((0.0, 0.0, 1.0, 1.0))
