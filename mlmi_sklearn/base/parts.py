@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from ..components import find_component
+from ..nn.trials import try_out
 from ..specs import AutoBackbone, ComponentSpec, as_spec
 
 __all__ = ["Part", "Recipe", "build_backbone", "require_same_model", "resolve_part"]
@@ -52,9 +53,16 @@ class Part:
         -------
         object
             Usually an ``nn.Module``.
+
+        Raises
+        ------
+        PluginError
+            If a plugin's part cannot be built, or returns another shape than its kind
+            promises.
         """
         if isinstance(self.source, str):
-            return find_component(self.kind, self.source).build(*args, **self.params)
+            part = find_component(self.kind, self.source)
+            return try_out(part, part.build(*args, **self.params), args)
         if isinstance(self.source, nn.Module):
             return copy.deepcopy(self.source)
         return self.source(*args, **self.params)

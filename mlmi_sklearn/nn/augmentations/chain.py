@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...components import find_component
+from ...components import Component, find_component
+from ..trials import try_out
 
 __all__ = ["Augmentation", "Chain", "as_augmentation"]
 
@@ -92,13 +93,18 @@ def as_augmentation(value: Any) -> Augmentation | None:
 
 def _step(value: Any) -> Augmentation:
     if isinstance(value, str):
-        return find_component("augmentation", value).build()
+        return _tried(find_component("augmentation", value))
     # A spec belongs to an upper layer, so it is known by what it can do.
     if hasattr(value, "component") and hasattr(value, "get_params"):
-        return value.component().build(**value.get_params())
+        return _tried(value.component(), **value.get_params())
     if callable(value):
         return value
     raise TypeError(
         f"an augmentation is a registered name or a callable (batch, generator) -> "
         f"batch, got {type(value).__name__}: {value!r}."
     )
+
+
+def _tried(part: Component, **params: Any) -> Augmentation:
+    """Build an augmentation; one of a plugin is tried out before it is used."""
+    return try_out(part, part.build(**params), (part.tags.get("input", "image"),))
