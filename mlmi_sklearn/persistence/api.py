@@ -11,6 +11,7 @@ from ..exceptions import PersistenceError, PluginError
 from .arrays import ARRAYS, arrays_of, bytes_of
 from .codec import Codec, Reader, Writer
 from .container import Contents, first_member, frame, unframe
+from .distributions import DISTRIBUTIONS
 from .files import read_whole, write_whole
 from .foreign import FOREIGN
 from .manifest import FORMAT, parse, render
@@ -29,6 +30,7 @@ _CODECS: tuple[Codec, ...] = (
     *ARRAYS,
     *RANDOMNESS,
     *TABLES,
+    *DISTRIBUTIONS,
     *TORCH,
     *OBJECTS,
     *FOREIGN,

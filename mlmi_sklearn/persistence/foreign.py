@@ -19,6 +19,16 @@ from .codec import Codec, Node, Reader, Writer, refuse
 
 __all__ = ["FOREIGN"]
 
+_METRICS = ("Chebyshev", "Euclidean", "Hamming", "Haversine", "Manhattan", "Minkowski")
+# Compiled types, and one made of a compiled array, that are looked at after loading or
+# whose own code checks the types of what it gets.
+_TRUSTED = [
+    "sklearn.tree._tree.Tree",
+    "sklearn.neighbors._kd_tree.KDTree",
+    "sklearn.neighbors._ball_tree.BallTree",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    *(f"sklearn.metrics._dist_metrics.{name}Distance64" for name in _METRICS),
+]
 _ADVICE = (
     "needs the package skops, which is not installed: "
     'pip install "mlmi-sklearn[persistence]"'
@@ -37,13 +47,13 @@ def _pack_foreign(writer: Writer, value: Any, path: str) -> dict[str, Node]:
     io_ = _skops(f"saving {path}, a {type(value).__qualname__} of scikit-learn,")
     try:
         data = io_.dumps(value)
-        unsafe = io_.get_untrusted_types(data=data)
+        unsafe = sorted(set(io_.get_untrusted_types(data=data)) - set(_TRUSTED))
     except Exception as error:
         raise PersistenceError(f"{path} cannot be saved: {error}") from error
     if unsafe:
         raise PersistenceError(
-            f"{path} is of a type that skops does not trust: {', '.join(unsafe)}. "
-            "A file cannot hold it."
+            f"{path} is made of types that are not known to be safe: "
+            f"{', '.join(unsafe)}. A file cannot hold it."
         )
     array = np.frombuffer(data, np.uint8)
     return {"data": writer.pack(array, path)}
@@ -55,11 +65,13 @@ def _unpack_foreign(reader: Reader, node: dict[str, Node]) -> Any:
         raise refuse(node, "is not made of bytes")
     data = array.tobytes()
     _check_archive(node, data)
-    value = _skops("the file").loads(data)
+    value = _skops("the file").loads(data, trusted=_TRUSTED)
     if not type(value).__module__.startswith("sklearn."):
         raise refuse(node, f"holds a {type(value).__name__}")
     if hasattr(value, "children_left"):
         _check_tree(node, value)
+    elif type(value).__name__ == "TreePredictor":
+        _check_predictor(node, value.nodes)
     return value
 
 
@@ -89,17 +101,28 @@ def _check_header(node: dict[str, Node], file: Any, size: int) -> None:
 
 def _check_tree(node: dict[str, Node], tree: Any) -> None:
     """Raise unless a decision tree is one: its own code does not look."""
-    numbers = np.arange(tree.node_count)
     left, right = tree.children_left, tree.children_right
     leaf = left == -1
-    inner = [side[~leaf] for side in (left, right)]
     feature = tree.feature[~leaf]
-    good = (right[leaf] == -1).all() and all(
-        ((side > numbers[~leaf]) & (side < len(numbers))).all() for side in inner
-    )
+    good = (right[leaf] == -1).all() and _lead_down(~leaf, left, right)
     good = good and ((feature >= 0) & (feature < tree.n_features)).all()
-    if not good or len(tree.value) != len(numbers):
+    if not good or len(tree.value) != len(left):
         raise refuse(node, "holds a decision tree with impossible branches")
+
+
+def _check_predictor(node: dict[str, Node], nodes: Any) -> None:
+    inner = nodes["is_leaf"] == 0
+    if not len(nodes) or not _lead_down(inner, nodes["left"], nodes["right"]):
+        raise refuse(node, "holds a decision tree with impossible branches")
+
+
+def _lead_down(inner: Any, left: Any, right: Any) -> bool:
+    """Whether the branches of inner nodes lead to later ones, so to an end."""
+    numbers = np.arange(len(inner))[inner]
+    return all(
+        bool(((side[inner] > numbers) & (side[inner] < len(inner))).all())
+        for side in (left.astype(np.int64), right.astype(np.int64))
+    )
 
 
 def _is_foreign(value: Any) -> bool:

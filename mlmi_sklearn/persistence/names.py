@@ -68,7 +68,14 @@ _INNER = {
         "_SigmoidCalibration",
         "_TemperatureScaling",
     ),
-    "sklearn.metrics._scorer": ("_PassthroughScorer", "_Scorer", "_MultimetricScorer"),
+    "sklearn.metrics._scorer": (
+        "_CurveScorer",
+        "_MultimetricScorer",
+        "_PassthroughScorer",
+        "_Scorer",
+    ),
+    "sklearn.ensemble._hist_gradient_boosting.binning": ("_BinMapper",),
+    "sklearn.gaussian_process._gpc": ("_BinaryGaussianProcessClassifierLaplace",),
     "sklearn.multiclass": ("_ConstantPredictor",),
     "sklearn.utils._metadata_requests": (
         "MetadataRequest",
@@ -85,6 +92,7 @@ _FUNCTIONS = (
     "sklearn.feature_selection",
 )
 _UFUNCS = ("numpy", "scipy.special")
+_WRITTEN_IN_PYTHON = 1 << 9  # Py_TPFLAGS_HEAPTYPE
 _TYPES = ("torch.optim", "torch.optim.lr_scheduler", "torch.nn")
 _BUILTIN_TYPES = {
     kind.__name__: kind
@@ -184,7 +192,18 @@ def _look_up(role: str, module: str, attribute: str) -> Any:
 
 
 def _is_function(value: Any) -> bool:
-    return inspect.isfunction(value) or isinstance(value, np.ufunc)
+    # Of numpy and scipy only those that map numbers to numbers: np.load opens files.
+    if isinstance(value, np.ufunc):
+        return True
+    home = str(getattr(value, "__module__", ""))
+    return inspect.isfunction(value) and home.startswith("sklearn.")
+
+
+def _is_class(value: Any) -> bool:
+    # Objects of compiled classes have no attributes that could be listed.
+    return inspect.isclass(value) and all(
+        base is object or base.__flags__ & _WRITTEN_IN_PYTHON for base in value.__mro__
+    )
 
 
 def _is_type(value: Any) -> bool:
@@ -195,7 +214,7 @@ def _is_type(value: Any) -> bool:
 
 
 _ROLES: dict[str, tuple[tuple[str, ...], Callable[[Any], bool]]] = {
-    "class": ((*_CLASSES, *_INNER), inspect.isclass),
+    "class": ((*_CLASSES, *_INNER), _is_class),
     "function": ((*_FUNCTIONS, *_UFUNCS), _is_function),
     "type": (("builtins", "numpy", *_TYPES), _is_type),
 }

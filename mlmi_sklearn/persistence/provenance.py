@@ -6,10 +6,10 @@ import importlib.metadata
 import platform
 import re
 import warnings
+from functools import lru_cache
 from typing import Any
 
 from ..components import Component, find_component, list_components, list_plugins
-from ..components.discovery import package_version
 from ..components.naming import BUILTIN_DIST, USER_DIST, canonical_dist
 from ..exceptions import PersistenceError, PersistenceWarning, PluginError
 from .codec import Writer
@@ -31,7 +31,10 @@ _VERSION = re.compile(r"[A-Za-z0-9.+!_-]{0,60}")
 
 def versions() -> dict[str, str]:
     """Return the versions with which a file is written."""
-    found = {"mlmi-sklearn": package_version(), "python": platform.python_version()}
+    found = {
+        "mlmi-sklearn": _version(BUILTIN_DIST),
+        "python": platform.python_version(),
+    }
     return found | {name: _version(name) for name in _PACKAGES}
 
 
@@ -56,7 +59,7 @@ def collect(writer: Writer) -> list[dict[str, str]]:
 
 
 def _entry(part: Component, name: str) -> dict[str, str]:
-    version = package_version() if part.dist == BUILTIN_DIST else part.version
+    version = _version(BUILTIN_DIST) if part.dist == BUILTIN_DIST else part.version
     return {"kind": part.kind, "name": name, "dist": part.dist, "version": version}
 
 
@@ -119,7 +122,7 @@ def _require_builtin(kind: str, name: str, version: str) -> None:
         return
     raise PersistenceError(
         f"it needs the {kind} {short!r} of mlmi-sklearn {version}, which mlmi-sklearn "
-        f"{package_version()} does not have. pip install mlmi-sklearn=={version}"
+        f"{_version(BUILTIN_DIST)} does not have. pip install mlmi-sklearn=={version}"
     )
 
 
@@ -167,6 +170,7 @@ def _require_plugin(kind: str, name: str, dist: str, version: str, what: str) ->
         )
 
 
+@lru_cache(maxsize=64)
 def _version(name: str) -> str:
     try:
         return importlib.metadata.version(name)

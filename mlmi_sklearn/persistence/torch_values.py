@@ -18,6 +18,8 @@ from .layers import find_layer, layer_name
 __all__ = ["TORCH"]
 
 _PLAIN = ("_parameters", "_buffers", "_modules", "_non_persistent_buffers_set")
+# Recurrent layers list their weights again, by weak reference too.
+_DERIVED = ("_flat_weight_refs", "_flat_weights")
 _DTYPES = {
     str(value): value
     for value in vars(torch).values()
@@ -69,7 +71,11 @@ def _pack_module(writer: Writer, value: nn.Module, path: str) -> dict[str, Node]
             f"{path} is a module with hooks, which a file cannot hold. Remove them "
             "before saving."
         )
-    own = {k: v for k, v in state.items() if k not in fresh or k == "training"}
+    own = {
+        k: v
+        for k, v in state.items()
+        if (k not in fresh or k == "training") and k not in _DERIVED
+    }
     tables = {k.strip("_"): dict(state[k]) for k in _PLAIN[:3]}
     return {
         "class": layer_name(type(value)),
@@ -109,6 +115,8 @@ def _unpack_module(reader: Reader, node: dict[str, Node]) -> nn.Module:
             target[key] = value
     vars(module).update(attributes)
     module._non_persistent_buffers_set = set(field_of(node, "hidden", list))
+    if isinstance(module, nn.RNNBase):
+        module._init_flat_weights()
     return module
 
 
