@@ -21,7 +21,7 @@ from ..base.plan import Plan
 from ..base.targets import Encoded
 from ..exceptions import TaskError
 from ..nn.tasks import PrototypeModel
-from ..nn.tasks.model import prototype_scores
+from ..nn.tasks.prototype import prototype_scores
 from ..training.data import Targets, TrainingData
 from ..training.net import LeanNet
 from .base import EpisodicEstimator

@@ -13,11 +13,13 @@ only: second derivatives of normalisations inside of it are silently wrong in Py
 
 from __future__ import annotations
 
+from .episode import Episode, Support, TaskPass
 from .heads import TASK_HEADS, TaskHead
-from .inner_loop import InnerLoop, Support
+from .inner_loop import InnerLoop
 from .methods import MetaMethod
-from .model import Episode, MetaModel, PrototypeModel, TaskPass
+from .model import MetaModel
 from .norms import NORM_POLICIES, TaskNorm, use_task_norms
+from .prototype import PrototypeModel
 from .rates import RATES
 from .stacked import StackedForward
 

@@ -72,7 +72,7 @@ class TaskHead(nn.Module):
             Tasks T.
         n_outputs : int
             Scores of each of them.
-        means : Tensor of shape (T, n_outputs, D), optional
+        means : Tensor of shape (T, n_outputs, D) or None, default=None
             Means of the features of classes, for ``"proto"``.
 
         Returns

@@ -13,43 +13,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from .episode import Support
 from .heads import TaskHead, class_means, score
 from .methods import MetaMethod
 from .norms import TaskNorm
 from .stacked import StackedForward
 
-__all__ = ["InnerLoop", "Support", "task_losses"]
+__all__ = ["InnerLoop", "task_losses"]
 
 Weights = dict[str, Tensor]
 Criterion = Callable[[Tensor, Tensor], Tensor]
-
-
-class Support(NamedTuple):
-    """Rows of several tasks.
-
-    Parameters
-    ----------
-    x : Tensor of shape (T, N, ...)
-        Inputs.
-    y : Tensor of shape (T, N) or (T, N, M)
-        Codes of classes, or numbers.
-    rows : Tensor of shape (T, N) or None
-        0 for rows that only fill up the batch; None if all count.
-    """
-
-    x: Tensor
-    y: Tensor
-    rows: Tensor | None = None
-
-    def narrow(self, start: int, stop: int) -> Support:
-        """Return tasks `start` to `stop`."""
-        rows = None if self.rows is None else self.rows[start:stop]
-        return Support(self.x[start:stop], self.y[start:stop], rows)
 
 
 def task_losses(
@@ -92,13 +70,28 @@ class InnerLoop:
         ``(name, step)`` -> step size: a number or a tensor.
     max_norm : float or None, default=10.0
         Gradients of a task are shortened to this norm; None for none.
-    frozen : callable, optional
+    frozen : callable or None, default=None
         Name of a parameter -> whether it stays as it is in spite of the method.
     trained_steps : int, default=0
         Steps that the rates were made for: more is expected of them than of others.
     functional : bool, default=False
         Take gradients by ``torch.func``, which a compiler can look into, though it is
         slower without one.
+
+    Examples
+    --------
+    One step from weight 1 along the gradient of (w x - 3)^2 at x = 1, which is -4:
+
+    >>> import torch
+    >>> from mlmi_sklearn.nn.backbones import Linear
+    >>> from mlmi_sklearn.nn.tasks import InnerLoop, MetaMethod, MetaModel, Support
+    >>> model = MetaModel(Linear((1,)), 1, MetaMethod(), head="zero", rate=0.25)
+    >>> loop = model.inner_loop(lambda raw, y: (raw - y).square().mean(1))
+    >>> isinstance(loop, InnerLoop)
+    True
+    >>> task = Support(torch.ones(1, 1, 1), torch.full((1, 1, 1), 3.0))
+    >>> loop.losses(loop.adapt(task, 1, steps=1), task, 1).item()
+    0.0
     """
 
     forward: StackedForward
@@ -116,7 +109,20 @@ class InnerLoop:
         self._per_step = _per_step_names(self.forward.module)
 
     def start(self, support: Support, n_outputs: int) -> Weights:
-        """Return the stacked weights before the first step."""
+        """Return the stacked weights before the first step.
+
+        Parameters
+        ----------
+        support : Support
+            Rows to learn from.
+        n_outputs : int
+            Scores of every task.
+
+        Returns
+        -------
+        dict of str to Tensor of shape (T, ...)
+            The common weights, repeated, and the head of each task.
+        """
         n_tasks = len(support.x)
         means = None
         if self.head.kind == "proto":
@@ -136,7 +142,22 @@ class InnerLoop:
         }
 
     def embed(self, weights: Weights, tasks: Support, step: int) -> Tensor:
-        """Return features (T, N, D)."""
+        """Compute features.
+
+        Parameters
+        ----------
+        weights : dict of str to Tensor of shape (T, ...)
+            Those of every task.
+        tasks : Support
+            Rows.
+        step : int
+            Steps taken before.
+
+        Returns
+        -------
+        Tensor of shape (T, N, D)
+            Features of every row.
+        """
         body = {
             name.removeprefix("backbone."): value
             for name, value in weights.items()
@@ -145,13 +166,45 @@ class InnerLoop:
         return self.forward(body, tasks.x, tasks.rows, step)
 
     def losses(self, weights: Weights, tasks: Support, step: int) -> Tensor:
-        """Return the mean loss (T,) of each task."""
+        """Compute the mean loss of each task.
+
+        Parameters
+        ----------
+        weights : dict of str to Tensor of shape (T, ...)
+            Those of every task.
+        tasks : Support
+            Rows.
+        step : int
+            Steps taken before.
+
+        Returns
+        -------
+        Tensor of shape (T,)
+            Rows that only fill up do not count.
+        """
         return self.scored(weights, tasks, step)[0]
 
     def scored(
         self, weights: Weights, tasks: Support, step: int
     ) -> tuple[Tensor, Tensor]:
-        """Return mean losses (T,) and scores (T, N, K)."""
+        """Compute losses and the scores that they come from.
+
+        Parameters
+        ----------
+        weights : dict of str to Tensor of shape (T, ...)
+            Those of every task.
+        tasks : Support
+            Rows.
+        step : int
+            Steps taken before.
+
+        Returns
+        -------
+        losses : Tensor of shape (T,)
+            Mean loss of each task.
+        raw : Tensor of shape (T, N, K)
+            Scores.
+        """
         raw = score(weights, self.embed(weights, tasks, step))
         return task_losses(self.criterion, raw, tasks.y, tasks.rows), raw
 
@@ -212,6 +265,15 @@ class InnerLoop:
         start, is undone, and the task goes on with half the step size. So is a step
         beyond those that were trained which raises the loss at all: step sizes that
         were learned for a few steps may lead anywhere in more.
+
+        Parameters
+        ----------
+        support : Support
+            Rows to learn from.
+        n_outputs : int
+            Scores of every task.
+        steps : int
+            Steps to take.
 
         Returns
         -------

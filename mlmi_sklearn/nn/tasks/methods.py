@@ -28,6 +28,13 @@ class MetaMethod:
     ------
     ValueError
         If a value is none of those.
+
+    Examples
+    --------
+    >>> from mlmi_sklearn.nn.tasks import MetaMethod
+    >>> method = MetaMethod(adapts="head", second_order=False)
+    >>> method.changes("head.weight"), method.changes("backbone.0.weight")
+    (True, False)
     """
 
     adapts: str = "all"
@@ -41,36 +48,149 @@ class MetaMethod:
         check_choice(self.rates, "rates", ("given", "elementwise"))
 
     def changes(self, name: str) -> bool:
-        """Whether the inner loop changes a parameter, by its name in the model."""
+        """Whether the inner loop changes a parameter, by its name in the model.
+
+        Parameters
+        ----------
+        name : str
+            Such as ``"head.weight"`` or ``"backbone.0.bias"``.
+
+        Returns
+        -------
+        bool
+            Whether it does.
+        """
         in_head = name.startswith("head.")
         return self.adapts == "all" or in_head == (self.adapts == "head")
 
 
 def MAML() -> MetaMethod:
-    """Second-order MAML: Finn, Abbeel and Levine, ICML 2017, algorithm 1."""
+    """Second-order MAML.
+
+    Returns
+    -------
+    MetaMethod
+        The method.
+
+    References
+    ----------
+    Finn, Abbeel and Levine, *Model-agnostic meta-learning for fast adaptation of deep
+    networks*, ICML 2017, algorithm 1.
+
+    Examples
+    --------
+    >>> from mlmi_sklearn.nn.tasks.methods import MAML
+    >>> MAML().second_order
+    True
+    """
     return MetaMethod()
 
 
 def FOMAML() -> MetaMethod:
-    """First-order MAML, which leaves the second derivatives out (the same paper)."""
+    """First-order MAML, which leaves the second derivatives out.
+
+    Returns
+    -------
+    MetaMethod
+        The method.
+
+    References
+    ----------
+    Finn, Abbeel and Levine, *Model-agnostic meta-learning for fast adaptation of deep
+    networks*, ICML 2017, section 5.2.
+
+    Examples
+    --------
+    >>> from mlmi_sklearn.nn.tasks.methods import FOMAML
+    >>> FOMAML().second_order
+    False
+    """
     return MetaMethod(second_order=False)
 
 
 def ANIL() -> MetaMethod:
-    """Almost no inner loop: only the head adapts (Raghu et al., ICLR 2020)."""
+    """Almost no inner loop: only the head adapts.
+
+    Returns
+    -------
+    MetaMethod
+        The method.
+
+    References
+    ----------
+    Raghu, Raghu, Bengio and Vinyals, *Rapid learning or feature reuse? Towards
+    understanding the effectiveness of MAML*, ICLR 2020.
+
+    Examples
+    --------
+    >>> from mlmi_sklearn.nn.tasks.methods import ANIL
+    >>> ANIL().changes("backbone.0.weight")
+    False
+    """
     return MetaMethod(adapts="head")
 
 
 def BOIL() -> MetaMethod:
-    """Body only in the inner loop (Oh et al., ICLR 2021)."""
+    """Body only in the inner loop: the head stays.
+
+    Returns
+    -------
+    MetaMethod
+        The method.
+
+    References
+    ----------
+    Oh, Yoo, Kim and Yun, *BOIL: towards representation change for few-shot learning*,
+    ICLR 2021.
+
+    Examples
+    --------
+    >>> from mlmi_sklearn.nn.tasks.methods import BOIL
+    >>> BOIL().changes("head.weight")
+    False
+    """
     return MetaMethod(adapts="body")
 
 
 def Reptile() -> MetaMethod:
-    """Move towards adapted weights (Nichol, Achiam and Schulman, 2018)."""
+    """Move towards adapted weights.
+
+    Returns
+    -------
+    MetaMethod
+        The method.
+
+    References
+    ----------
+    Nichol, Achiam and Schulman, *On first-order meta-learning algorithms*, 2018.
+    arXiv 1803.02999.
+
+    Examples
+    --------
+    >>> from mlmi_sklearn.nn.tasks.methods import Reptile
+    >>> Reptile().outer
+    'interpolate'
+    """
     return MetaMethod(second_order=False, outer="interpolate")
 
 
 def MetaSGD() -> MetaMethod:
-    """Learned step sizes, one for every weight (Li, Zhou, Chen and Li, 2017)."""
+    """Learned step sizes, one for every weight.
+
+    Returns
+    -------
+    MetaMethod
+        The method.
+
+    References
+    ----------
+    Li, Zhou, Chen and Li, *Meta-SGD: learning to learn quickly for few-shot learning*,
+    2017. arXiv 1707.09835.
+
+    Examples
+    --------
+    >>> from mlmi_sklearn.nn.tasks.methods import MetaSGD
+    >>> MetaSGD().rates
+    'elementwise'
+    """
     return MetaMethod(rates="elementwise")

@@ -85,7 +85,18 @@ class TaskNorm(nn.Module):
         self.register_buffer("running_var", like.running_var)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise a batch (B, C, ...) of one task."""
+        """Normalise a batch of one task.
+
+        Parameters
+        ----------
+        x : Tensor of shape (B, C, ...)
+            The batch.
+
+        Returns
+        -------
+        Tensor of shape (B, C, ...)
+            Mean 0 and variance 1 a channel, then scaled and shifted.
+        """
         if self.measure and self.running_var is not None and len(x) > 1:
             return self._measured(x)
         shape = (1, -1, *[1] * (x.ndim - 2))
@@ -144,6 +155,11 @@ class TaskNorm(nn.Module):
             Of all steps, with ``"per-step"``.
         axis : int, default=0
             Where the steps are.
+
+        Returns
+        -------
+        Tensor of shape (..., C)
+            Those of that step.
         """
         if self.policy != "per-step":
             return values
