@@ -90,7 +90,7 @@ copybutton_exclude = ".linenos, .gp, .go"
 
 # The pages are written at the beginning of a build, hence a list of them.
 autosummary_generate = [str(HERE / "api" / f"{s.page}.rst") for s in SECTIONS]
-autosummary_context = {"members": Members()}
+autosummary_context = {"own": Members()}
 autosummary_generate_overwrite = True
 autodoc_typehints = "none"  # the docstrings say types, shapes and ranges
 autodoc_member_order = "groupwise"

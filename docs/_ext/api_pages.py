@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -67,23 +68,26 @@ def link_alias(
 ) -> nodes.Node | None:
     """Lead a link that uses another name of an object, or its module, to its page."""
     target = node.get("reftarget", "")
-    if node.get("refdomain") != "py" or not target.startswith(ROOT):
+    if node.get("refdomain") != "py":
         return None
-    for full in _other_names(target):
-        if full != target:
-            found = env.get_domain("py").resolve_xref(
-                env, node["refdoc"], app.builder, "obj", full, node, content
-            )
-            if found is not None:
-                return found
+    for full in other_names(target):
+        found = env.get_domain("py").resolve_xref(
+            env, node["refdoc"], app.builder, "obj", full, node, content
+        )
+        if found is not None:
+            return found
     return _link_section(app, node, content)
 
 
-def _other_names(target: str) -> Iterator[str]:
-    yield canonical_name(target)
+def other_names(target: str) -> list[str]:
+    """Return the names under which what a docstring calls `target` has its page."""
+    if "." not in target:
+        return [n for n in chain(*by_section().values()) if n.endswith(f".{target}")]
+    if not target.startswith(f"{ROOT}."):
+        return []
     owner, _, member = target.rpartition(".")
-    if owner:
-        yield f"{canonical_name(owner)}.{member}"
+    found = [canonical_name(target), f"{canonical_name(owner)}.{member}"]
+    return [name for name in found if name != target]
 
 
 def _link_section(

@@ -1,8 +1,8 @@
 """Names of other projects' documentation that our pages link to, kept as small files.
 
 The pages then come out the same with a network and without one. A file has the address
-of the documentation on its first line, and a line `role name address` for each name;
-an address may end in `$`, which stands for the name.
+of the documentation on its first line; each other line is `role address name name ...`,
+where `$` in the address stands for the name.
 """
 
 from __future__ import annotations
@@ -18,8 +18,12 @@ _HEAD += "# The remainder of this file is compressed using zlib.\n"
 
 def compile_inventory(text: str, project: str) -> bytes:
     """Return the inventory that a file of names says, as intersphinx reads it."""
-    rows = [line.split(maxsplit=2) for line in text.splitlines()[1:] if line.strip()]
-    body = "".join(f"{name} {role} 1 {address} -\n" for role, name, address in rows)
+    rows = [line.split() for line in text.splitlines()[1:]]
+    body = "".join(
+        f"{name} {role} 1 {address.replace('$', name)} -\n"
+        for role, address, *names in filter(None, rows)
+        for name in names
+    )
     return _HEAD.format(project).encode() + zlib.compress(body.encode())
 
 

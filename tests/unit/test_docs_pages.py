@@ -14,7 +14,9 @@ from mlmi_sklearn.components import KINDS, list_components, unregister_component
 
 DOCS = Path(__file__).parents[2] / "docs"
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
-FENCE = re.compile(r"^ *[`~:]{3,} ?\{?(?:python|code-block|pycon|code)\b.*$", re.MULTILINE)
+FENCE = re.compile(
+    r"^ *[`~:]{3,} ?\{?(?:python|code-block|pycon|code)\b.*$", re.MULTILINE
+)
 OURS = sorted(
     path.relative_to(DOCS).as_posix()
     for path in DOCS.rglob("*.md")
