@@ -1,13 +1,11 @@
-"""What the user guide says is so: its code runs, its tables agree with the package."""
+"""What the guide on bags says is so: its tables, mistakes and examples."""
 
 import inspect
 import json
 import re
 import runpy
-import sys
 from itertools import pairwise
 from pathlib import Path
-from types import ModuleType
 
 import matplotlib
 import matplotlib.pyplot as plt
@@ -22,13 +20,12 @@ from sklearn.preprocessing import StandardScaler
 
 from mlmi_sklearn import BagStatistics, InstanceWise, MILClassifier, find_component
 from mlmi_sklearn import __all__ as PUBLIC
-from mlmi_sklearn.components import list_components, unregister_component
+from mlmi_sklearn.components import list_components
 from mlmi_sklearn.components.naming import BUILTIN_DIST
 from mlmi_sklearn.containers import Bags
 from mlmi_sklearn.datasets import make_digit_bags
 
 ROOT = Path(__file__).parents[2]
-GUIDE = sorted((ROOT / "docs" / "user_guide").glob("*.md"))
 EXAMPLES = sorted((ROOT / "docs" / "examples").glob("*/plot_*.py"))
 TEXT = (ROOT / "docs" / "user_guide" / "mil.md").read_text()
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -41,99 +38,6 @@ def _no_windows():
     yield
     plt.close("all")
     matplotlib.use(before)
-
-
-class Page:
-    """The blocks of a page, run in order in one module, up to the one asked for.
-
-    It is a module, so that classes which a page defines can be pickled.
-    """
-
-    def __init__(self, path):
-        self.path, self.done, text = path, 0, path.read_text()
-        self.module = ModuleType(f"user_guide_{path.stem}")
-        self.blocks = [
-            # Empty lines before, so that tracebacks name the line of the page.
-            "\n" * text.count("\n", 0, match.start(1)) + match[1]
-            for match in BLOCK.finditer(text)
-        ]
-
-    def run(self, number):
-        while self.done <= number:
-            code = compile(self.blocks[self.done], str(self.path), "exec")
-            exec(code, vars(self.module))
-            self.done += 1
-
-    @property
-    def names(self):
-        self.run(len(self.blocks) - 1)
-        return vars(self.module)
-
-
-@pytest.fixture(scope="module")
-def pages():
-    made = {path.stem: Page(path) for path in GUIDE}
-    for page in made.values():
-        sys.modules[page.module.__name__] = page.module
-    yield made
-    for page in made.values():
-        del sys.modules[page.module.__name__]
-    for kind, name in [("pooling", "max-mean"), ("divergence", "distance-of-means")]:
-        if any(part.name == name for part in list_components(kind)):
-            unregister_component(kind, name)
-
-
-NUMBERS = [(p.stem, n) for p in GUIDE for n in range(len(Page(p).blocks))]
-
-
-@pytest.mark.parametrize(("stem", "number"), NUMBERS)
-def test_block_runs(stem, number, pages):
-    pages[stem].run(number)
-
-
-def test_what_the_comments_say_about_results(pages):
-    said = pages["mil"].names
-    assert repr(said["bags"]) in TEXT
-    assert said["model"].score(said["test"], said["y_test"]) > 0.8
-    assert said["tabled"].feature_names == ("area",)
-    assert said["tumour"].tolist() == [1, 0, 0]
-    assert said["report"].results["verdict"].tolist() == ["broken"]
-    assert said["robust"].classes_.tolist() == [0, 1]
-    assert said["several"].instance_scores(said["test"])[0].shape[1] == 3
-    assert said["grades"].predict_proba(said["test"]).shape == (60, 3)
-    assert isinstance(said["Gradient"]("slide.svs"), said["SlideReader"])
-    assert "1 bags, 20 instances" in repr(said["grid"].fit_transform(["slide.svs"]))
-    X, patients = said["slides"], said["slides"].groups
-    for train, test in said["by_patient"].split(X, said["y"], patients):
-        assert not set(patients[train]) & set(patients[test])
-
-
-def test_what_the_comments_say_about_domains(pages):
-    said = pages["domain_adaptation"].names
-    assert sorted(set(said["stacked"][2].tolist())) == [-1, 1, 2]
-    assert list(said["unpack_domains"](*said["stacked"])) == [-1, 1, 2]
-    assert said["named"].domains_.tolist() == ["Basel", "Chur"]
-    assert said["several"].domains_.tolist() == [1, 0, -1, -2]
-    first, last = said["dann"].lambda_path_[[0, -1]]
-    assert first < 0.1 < 0.29 < last <= 0.3
-    assert "reverse_validation_source_only" in said["checked"].adaptation_report_
-    assert any("Shares of classes" in str(w.message) for w in said["caught"])
-    assert said["images"].shape == (1797, 8, 8)
-    assert len(said["search"].cv_results_["params"]) == 2
-
-
-@pytest.mark.parametrize("page", GUIDE, ids=lambda page: page.stem)
-def test_links_lead_somewhere(page):
-    text = page.read_text()
-    titles = re.findall(r"^#+ (.+)$", BLOCK.sub("", text), re.MULTILINE)
-    anchors = {re.sub(r"[^\w -]", "", t.lower()).replace(" ", "-") for t in titles}
-    targets = re.findall(r"\]\(([^)]+)\)", BLOCK.sub("", text))
-    assert targets
-    for target in targets:
-        if target.startswith("#"):
-            assert target[1:] in anchors, target
-        elif "://" not in target:
-            assert (page.parent / target).exists(), target
 
 
 # -- tables ----------------------------------------------------------------------------
