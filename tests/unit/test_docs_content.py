@@ -204,6 +204,24 @@ def first_of_entries(one):
     return [t for t in one if re.search(rf"(?:\n\n|\}}\n){re.escape(t)}\n", text)]
 
 
+# -- user guide ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "page", sorted(DOCS.glob("user_guide/[!i]*.md")), ids=lambda page: page.stem
+)
+def test_a_chapter_has_all_that_a_chapter_needs(page):
+    text = page.read_text()
+    prose = BLOCK.sub("", text)
+    assert prose.count("$") >= 20, "the maths"
+    assert re.search(r"\bassum(?:e|es|ption)\b", prose), "the assumption"
+    for title in ("What it costs", "What not to hope for", "References"):
+        part = text.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+        assert len(part.split()) > 100, title
+    costs = text.partition("\n## What it costs\n")[2].partition("\n## ")[0]
+    assert "$O(" in costs, "complexity"
+
+
 # -- guides ----------------------------------------------------------------------------
 
 
