@@ -2,6 +2,11 @@
 
 None is expected to fail and none is skipped: the array-API check, which scikit-learn
 skips unless an environment variable is set at import, runs in a subprocess of its own.
+
+With metadata routing on, all checks run again where an estimator hands metadata on
+itself, and for the plain nets, whose fit loop the others share. No other estimator asks
+whether routing is on; of those, the checks run again in which scikit-learn or skorch
+do.
 """
 
 import os
@@ -13,8 +18,17 @@ import sklearn
 from sklearn.base import is_classifier
 from sklearn.utils import estimator_checks as checks
 from sklearn.utils.estimator_checks import estimator_checks_generator
+from sklearn.utils.metadata_routing import MetadataRouter, get_routing_for_object
 
-from mlmi_sklearn import CGANSampler, InstanceWise, MAMLEstimator, all_estimators
+from mlmi_sklearn import (
+    CGANSampler,
+    DeepEnsembleClassifier,
+    InstanceWise,
+    MAMLEstimator,
+    NetClassifier,
+    NetRegressor,
+    all_estimators,
+)
 
 # A generator takes thousands of steps by default, however small the data.
 SHORT = {
@@ -35,25 +49,70 @@ EXTRA = [
 ARRAY_API = "check_array_api_input"
 
 
+# Two members do for routing; all five are checked without it.
+ROUTED = [
+    DeepEnsembleClassifier(n_estimators=2)
+    if isinstance(estimator, DeepEnsembleClassifier)
+    else estimator
+    for estimator in ESTIMATORS
+]
+# What scikit-learn and skorch look up by routing: weights, pipelines, targets of
+# another name, skorch's partial_fit, and what fit_transform hands to transform.
+ROUTED_CHECKS = (
+    "sample_weight",
+    "pipeline",
+    "takes_y",
+    "partial_fit",
+    "fit_idempotent",
+    "transformer_general",
+)
+
+
+def name_of(check):
+    return getattr(check, "func", check).__name__
+
+
+def routes(estimator):
+    """Tell whether an estimator, or the loop that it brings, depends on routing."""
+    return isinstance(estimator, NetClassifier | NetRegressor) or isinstance(
+        get_routing_for_object(estimator), MetadataRouter
+    )
+
+
 def cases():
     for estimator in ESTIMATORS:
         for instance, check in estimator_checks_generator(estimator):
-            name = getattr(check, "func", check).__name__
-            if name != ARRAY_API:
-                label = f"{type(estimator).__name__}-{name}"
-                yield pytest.param(instance, check, id=label)
+            if name_of(check) != ARRAY_API:
+                yield case(instance, check, routing=False)
+    for estimator in ROUTED:
+        for instance, check in estimator_checks_generator(estimator):
+            name = name_of(check)
+            if name != ARRAY_API and (
+                routes(estimator) or any(part in name for part in ROUTED_CHECKS)
+            ):
+                yield case(instance, check, routing=True)
+
+
+def case(estimator, check, *, routing):
+    label = f"{type(estimator).__name__}-{name_of(check)}-{routing}"
+    return pytest.param(estimator, check, routing, id=label)
 
 
 def extra_cases():
     for estimator in ESTIMATORS:
+        # scikit-learn runs some of them itself where they apply.
+        known = {name_of(check) for _, check in estimator_checks_generator(estimator)}
         for name in EXTRA:
-            # scikit-learn runs this one where the parameter exists.
-            if name == "check_class_weight_classifiers" and (
-                not is_classifier(estimator)
-                or "class_weight" not in estimator.get_params()
-            ):
-                continue
-            yield pytest.param(estimator, name, id=f"{type(estimator).__name__}-{name}")
+            if name not in known and applies(name, estimator):
+                for routing in (False, True) if routes(estimator) else (False,):
+                    label = f"{type(estimator).__name__}-{name}-{routing}"
+                    yield pytest.param(estimator, name, routing, id=label)
+
+
+def applies(name, estimator):
+    return name != "check_class_weight_classifiers" or (
+        is_classifier(estimator) and "class_weight" in estimator.get_params()
+    )
 
 
 def test_estimators_are_found():
@@ -61,8 +120,24 @@ def test_estimators_are_found():
     assert {"NetClassifier", "NetRegressor", "MILClassifier"} <= names
 
 
-@pytest.mark.parametrize("routing", [False, True])
-@pytest.mark.parametrize(("estimator", "check"), list(cases()))
+def test_every_estimator_runs_with_routing_and_those_that_route_run_all():
+    every, routed = set(), set()
+    for param in cases():
+        estimator, check, routing = param.values
+        (routed if routing else every).add((type(estimator), name_of(check)))
+    assert {kind for kind, _ in routed} == {type(e) for e in ESTIMATORS}
+    routers = {type(e) for e in ESTIMATORS if routes(e)}
+    assert {kind.__name__ for kind in routers} >= {
+        "AugmentedClassifier",
+        "AugmentedRegressor",
+        "DeepEnsembleClassifier",
+        "NetClassifier",
+        "NetRegressor",
+    }
+    assert {pair for pair in every if pair[0] in routers} <= routed
+
+
+@pytest.mark.parametrize(("estimator", "check", "routing"), list(cases()))
 def test_check_estimator(estimator, check, routing):
     with sklearn.config_context(enable_metadata_routing=routing):
         check(estimator)
@@ -73,7 +148,7 @@ def long_cases():
         for instance, check in (
             estimator_checks_generator(cls()) if name in SHORT else ()
         ):
-            found = getattr(check, "func", check).__name__
+            found = name_of(check)
             if found != ARRAY_API:
                 yield pytest.param(instance, check, id=f"{name}-{found}")
 
@@ -84,8 +159,7 @@ def test_check_estimator_with_default_steps(estimator, check):
     check(estimator)
 
 
-@pytest.mark.parametrize("routing", [False, True])
-@pytest.mark.parametrize(("estimator", "name"), list(extra_cases()))
+@pytest.mark.parametrize(("estimator", "name", "routing"), list(extra_cases()))
 def test_extra_checks(estimator, name, routing):
     with sklearn.config_context(enable_metadata_routing=routing):
         getattr(checks, name)(type(estimator).__name__, estimator)
