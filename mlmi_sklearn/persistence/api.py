@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from ..exceptions import PersistenceError, PluginError
+from ..exceptions import ComponentNotFoundError, PersistenceError, PluginError
 from .arrays import ARRAYS, arrays_of, bytes_of
 from .codec import Codec, Reader, Writer
 from .container import Contents, first_member, frame, unframe
@@ -167,6 +167,8 @@ def load(path: str | os.PathLike[str], *, device: str | None = None) -> Any:
         estimator = reader.unpack(manifest.get("state"))
         if reader.arrays or not hasattr(estimator, "get_params"):
             raise PersistenceError("it holds more, or something else, than it says.")
+    except ComponentNotFoundError as error:  # not among those that it lists
+        raise _unloadable(path, error) from error
     except PluginError:
         raise
     # Whatever is wrong with a file, those who load it have to expect one error.

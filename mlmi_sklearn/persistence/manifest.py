@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable
 from typing import Any
@@ -53,6 +54,7 @@ def parse(data: bytes) -> dict[str, Any]:
         found = json.loads(
             data.decode("ascii"),
             parse_constant=_refuse_constant,
+            parse_float=_finite,
             object_pairs_hook=_unique,
         )
     except (ValueError, RecursionError) as error:
@@ -80,6 +82,13 @@ def _too_new(manifest: dict[str, Any], version: int) -> str:
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text:.20} is too large")
+    return number
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
