@@ -154,7 +154,7 @@ def _require_plugin(kind: str, name: str, dist: str, version: str, what: str) ->
             f"The file was written with {what}; version {found[0].version} is "
             f"installed. If predictions differ: {order}",
             PersistenceWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
     elif not infos:
         raise PluginError(f"the file needs {what}, which is not installed. {order}")
