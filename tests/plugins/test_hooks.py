@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
+import json
+from pathlib import Path
 
 import pytest
 
 from mlmi_sklearn.components import HOOKS, KINDS, hookspecs
 from mlmi_sklearn.components.hookspecs import GROUP
+
+_spec = importlib.util.spec_from_file_location(
+    "guide", Path(__file__).with_name("guide.py")
+)
+guide = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(guide)
 
 SPECS = {
     name: function
@@ -126,3 +135,60 @@ def test_every_hook_works(install, run, name):
         f"    print({check})"
     )
     assert done.stdout == "True\n", done.stderr
+
+
+# -- the guide, docs/guides/plugins.md -------------------------------------------------
+
+
+def example_of(hook):
+    """Return name and text of the module that the guide shows for a hook."""
+    section = guide.SECTIONS[hook]
+    [name] = [name for name in guide.FILES if f"**`{name}`**" in section]
+    return name, guide.FILES[name]
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_every_hook_has_a_section_with_an_example(name):
+    file, source = example_of(name)
+    words = guide.SECTIONS[name].partition("```")[0].split()
+    assert len(words) > 15
+    assert f"def {name}(register):" in source
+    assert file == name.replace("mlmi_register_", "my_") + ".py"
+
+
+def test_sections_are_in_the_order_of_the_hooks():
+    assert [title for title in guide.SECTIONS if title in SPECS] == list(SPECS)
+
+
+CHECK_ALL = """
+    import json, sys
+    from mlmi_sklearn.components import list_components, list_plugins
+    from mlmi_sklearn.testing import check_plugin
+
+    found = {}
+    for info in list_plugins()[1:]:
+        assert info.error is None, info
+        results = check_plugin(info.dist, on_fail=None)
+        parts = [p for p in list_components() if p.dist == info.dist]
+        found[info.hooks[0]] = [
+            [part.kind for part in parts],
+            [r.message for r in results if r.status == "failed"],
+            sum(r.status == "passed" for r in results),
+        ]
+    print(json.dumps(found))
+"""
+
+
+def test_the_examples_of_the_guide_pass_the_checks_of_their_kinds(install, run):
+    for hook in SPECS:
+        file, source = example_of(hook)
+        module = file.removesuffix(".py")
+        install(module.replace("_", "-"), source)
+    done = run(CHECK_ALL)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert set(found) == set(SPECS)
+    for hook, (kinds, failures, passed) in found.items():
+        assert kinds == [HOOKS[hook]]
+        assert failures == []
+        assert passed > 1
