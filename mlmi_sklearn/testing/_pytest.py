@@ -52,8 +52,11 @@ def parametrize_with_component_checks(
     >>> @parametrize_with_component_checks(distribution="mlmi-sklearn")
     ... def test_components(component, check):
     ...     check(component)
+    >>> test_components.pytestmark[0].name
+    'parametrize'
     """
-    parts = list(_chosen(components, distribution))
+    chosen = _chosen(components, distribution)
+    parts = [one for part in chosen for one in part.members()]
     cases = [
         (f"{part.kind}-{part.name}-{check.name}", subject, check)
         for part in parts
@@ -77,7 +80,9 @@ def parametrize_with_mlmi_checks(
     ----------
     estimators : iterable of estimator
         Instances.
-    family, sklearn_checks
+    family : str or None, default=None
+        As for :func:`check_mlmi_estimator`.
+    sklearn_checks : bool, default=True
         As for :func:`check_mlmi_estimator`.
 
     Returns
@@ -97,6 +102,8 @@ def parametrize_with_mlmi_checks(
     >>> @parametrize_with_mlmi_checks([MILClassifier()])
     ... def test_estimators(estimator, check):
     ...     check(estimator)
+    >>> test_estimators.pytestmark[0].name
+    'parametrize'
     """
     cases: list[tuple[str, Any, Check]] = [
         (f"{type(estimator).__name__}-{check.name}", subject, check)

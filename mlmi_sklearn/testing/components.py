@@ -60,15 +60,19 @@ def component_checks(component: Component) -> Iterator[tuple[Any, Check]]:
     --------
     >>> from mlmi_sklearn import find_component
     >>> from mlmi_sklearn.testing import component_checks
-    >>> for part, check in component_checks(find_component("loss", "mse")):
+    >>> checks = list(component_checks(find_component("loss", "mse")))
+    >>> for part, check in checks:
     ...     check(part)
+    >>> part.name, len(checks) > 3
+    ('mse', True)
     """
     if component.kind == "estimator":
         yield from _estimator_checks(component)
         return
     prepare, functions = _KINDS[component.kind]
-    for function in functions:
-        yield component, Check(function, prepare, label_of)
+    for part in component.members():  # of a family, a few; else the part itself
+        for function in functions:
+            yield part, Check(function, prepare, label_of)
 
 
 def _estimator_checks(component: Component) -> Iterator[tuple[Any, Check]]:
