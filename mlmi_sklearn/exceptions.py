@@ -147,11 +147,38 @@ class TaskError(ValueError):
 
 
 class PersistenceError(ValueError):
-    """Raised when an estimator cannot be saved, or a file cannot be loaded."""
+    """Raised when an estimator cannot be saved, or a file cannot be loaded.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from mlmi_sklearn import load
+    >>> from mlmi_sklearn.exceptions import PersistenceError
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder) / "model.mlmi"
+    ...     size = path.write_bytes(b"not a model")
+    ...     try:
+    ...         load(path)
+    ...     except PersistenceError as error:
+    ...         print("model.mlmi" in str(error))
+    True
+    """
 
 
 class PersistenceWarning(UserWarning):
-    """Issued when a file was written with another version of what it needs."""
+    """Issued when a file was written with another version of what it needs.
+
+    Examples
+    --------
+    A program that must predict as on the day of training makes it an error:
+
+    >>> import warnings
+    >>> from mlmi_sklearn.exceptions import PersistenceWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", PersistenceWarning)
+    ...     issubclass(PersistenceWarning, UserWarning)
+    True
+    """
 
 
 class DomainWarning(UserWarning):

@@ -84,7 +84,22 @@ def has_probabilities(estimator: Any) -> bool:
 
 
 class ClassifierOutputs(ClassifierMixin):
-    """What every classifier does with its targets and raw outputs."""
+    """What every classifier does with its targets and raw outputs.
+
+    Classes become codes for training, and raw outputs become probabilities by the link
+    of the loss. Two classes have one logit, more have one each, and an indicator
+    matrix (multi-label) has one logit a column.
+
+    Examples
+    --------
+    >>> from mlmi_sklearn import NetClassifier
+    >>> from mlmi_sklearn.base import ClassifierOutputs
+    >>> model = NetClassifier(max_epochs=1).fit([[0.0], [1.0]], ["no", "yes"])
+    >>> isinstance(model, ClassifierOutputs), model.classes_.tolist()
+    (True, ['no', 'yes'])
+    >>> model.decision_function([[0.0]]).shape
+    (1,)
+    """
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

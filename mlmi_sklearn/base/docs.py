@@ -26,8 +26,7 @@ TRAINING_PARAMETERS = cleandoc("""
         factor on ``lr``.
     max_epochs : int, default={max_epochs}
         Passes over the training data.
-    batch_size : {batch_size}
-    early_stopping : bool, default=False
+    {batch_size}early_stopping : bool, default=False
         Whether to set aside a part of the training data, stop when its loss no longer
         falls, and go back to the best weights.
     validation_fraction : float, default=0.1
@@ -72,7 +71,7 @@ def with_training_parameters(
     lr: str,
     weight_decay: str,
     max_epochs: str,
-    batch_size: str = _BATCH_SIZE,
+    batch_size: str | None = None,
     classifier: bool = True,
     optimizer: str = "adamw",
     lr_schedule: str = "constant",
@@ -83,8 +82,9 @@ def with_training_parameters(
     ----------
     lr, weight_decay, max_epochs : str
         The estimator's defaults, as they should read.
-    batch_size : str, default="int, default=128..."
-        Type, default and meaning of ``batch_size``.
+    batch_size : str or None, default=None
+        Type, default and meaning of ``batch_size``; None for 128 rows, an empty text
+        where there is no such parameter.
     classifier : bool, default=True
         Whether there is a ``class_weight``.
     optimizer : str, default="adamw"
@@ -115,7 +115,7 @@ def with_training_parameters(
         lr=lr,
         weight_decay=weight_decay,
         max_epochs=max_epochs,
-        batch_size=batch_size,
+        batch_size=_batch_size(batch_size),
         class_weight=_CLASS_WEIGHT if classifier else "",
         optimizer=optimizer,
         lr_schedule=lr_schedule,
@@ -128,3 +128,8 @@ def with_training_parameters(
         return cls
 
     return fill
+
+
+def _batch_size(text: str | None) -> str:
+    text = _BATCH_SIZE if text is None else text
+    return f"batch_size : {text}\n" if text else ""

@@ -70,6 +70,16 @@ class TorchEstimator(NestedParams, CallbackSupportMixin, Stages):
         Epochs trained.
     device_ : str
         Where the net is.
+
+    Examples
+    --------
+    >>> from mlmi_sklearn import NetRegressor
+    >>> from mlmi_sklearn.base import TorchEstimator
+    >>> issubclass(NetRegressor, TorchEstimator)
+    True
+    >>> model = NetRegressor(max_epochs=3).fit([[0.0], [1.0]], [0.0, 1.0])
+    >>> model.n_iter_, len(model.history_), len(model.loss_curve_)
+    (3, 3, 3)
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = TRAINING_CONSTRAINTS
@@ -296,7 +306,7 @@ class TorchEstimator(NestedParams, CallbackSupportMixin, Stages):
     # -- pickling -------------------------------------------------------------------
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return plain arrays in place of torch and skorch objects.
+        """Return plain containers and arrays in place of objects of our own and torch's.
 
         A pickle is then a tenth of the size, independent of the device, and does not
         depend on how PyTorch lays out its modules.

@@ -62,6 +62,16 @@ class RegressorOutputs(RegressorMixin):
     Targets are standardised for training (weighted mean 0 and standard deviation 1 of
     the training targets) and predictions brought back, so that ``lr`` and the
     parameters of losses do not depend on the unit of ``y``.
+
+    Examples
+    --------
+    >>> from mlmi_sklearn import NetRegressor
+    >>> from mlmi_sklearn.base import RegressorOutputs
+    >>> model = NetRegressor(max_epochs=1).fit([[0.0], [1.0]], [10.0, 30.0])
+    >>> isinstance(model, RegressorOutputs)
+    True
+    >>> float(model.y_mean_), float(model.y_scale_)
+    (20.0, 10.0)
     """
 
     def __sklearn_tags__(self) -> Tags:

@@ -39,10 +39,10 @@ class Component:
         use. That of a family takes the name of a member and returns its factory.
     summary : str
         One line for listings.
-    tags, example : mapping
+    tags, example : mapping, default={}
         Facts to select by, and arguments with which checks can build the part. Both
         are kept as read-only copies.
-    dist, version : str
+    dist, version : str, default="user", ""
         The distribution that registered the part; ``"user"`` for
         :func:`register_component`.
     member : str, default=""

@@ -56,7 +56,18 @@ hookspec = pluggy.HookspecMarker(GROUP)
 
 
 class Register(Protocol):
-    """What every hook is given: call it once for each part."""
+    """What every hook is given: call it once for each part.
+
+    Examples
+    --------
+    >>> from mlmi_sklearn.components import Register, hookimpl
+    >>> class MyPlugin:
+    ...     @hookimpl
+    ...     def mlmi_register_losses(self, register: Register) -> None:
+    ...         register("mine", "my_package:Mine", summary="My own loss.")
+    >>> MyPlugin().mlmi_register_losses(lambda *part, **facts: print(*part, facts))
+    mine my_package:Mine {'summary': 'My own loss.'}
+    """
 
     def __call__(
         self,

@@ -186,7 +186,10 @@ def unregister_component(kind: str, name: str) -> None:
 
     Examples
     --------
+    >>> from mlmi_sklearn.components import register_component, unregister_component
     >>> part = register_component("loss", "total", sum)
     >>> unregister_component("loss", "total")
+    >>> "total" in [part.name for part in list_components("loss")]
+    False
     """
     _REGISTRY.remove(kind, name)

@@ -45,8 +45,8 @@ class Bags(BagAttributes):
     values : array-like or CSR matrix of shape (n_instances, n_features)
         The instances of all bags, one bag after another; more axes for images. Not
         copied: memory maps stay on disk, and `values` must not be modified afterwards.
-    lengths : array-like of int of shape (n_bags,)
-        Number of instances in each bag, at least 1.
+    lengths : array-like of int of shape (n_bags,), default=None
+        Number of instances in each bag, at least 1. Must be given.
     bag_ids : array-like of shape (n_bags,), default=None
         Names of the bags, all different.
     groups : array-like of shape (n_bags,), default=None

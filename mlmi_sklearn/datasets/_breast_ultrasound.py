@@ -31,7 +31,7 @@ def load_breast_ultrasound(*, return_X_y: bool = False) -> Any:
 
     Returns
     -------
-    data : sklearn.utils.Bunch or tuple
+    sklearn.utils.Bunch or tuple
         Or the tuple ``(images, target)``. The entries, of rows sorted by ``target``:
 
         - ``images``: ndarray of float32 of shape (240, 1, 32, 32), in [0, 1] by steps

@@ -46,7 +46,7 @@ def load_heart_multisite(
 
     Returns
     -------
-    data : sklearn.utils.Bunch or tuple
+    sklearn.utils.Bunch or tuple
         With the entries ``data`` (ndarray of shape (920, 13), or frame), ``target``
         (1 if diseased), ``target_num`` (0 to 4), ``site`` (names), ``feature_names``,
         ``target_names``, ``site_names``, ``frame`` (all columns, if `as_frame`) and

@@ -34,7 +34,7 @@ def load_musk1(*, return_X_y: bool = False, as_frame: bool = False) -> Any:
 
     Returns
     -------
-    data : sklearn.utils.Bunch or tuple
+    sklearn.utils.Bunch or tuple
         With the entries ``data`` (:class:`~mlmi_sklearn.Bags` of float32, or a frame),
         ``target`` (ndarray of int of shape (92,), or Series), ``feature_names``,
         ``target_names``, ``frame`` (``data`` with the column ``target``, if

@@ -55,7 +55,7 @@ def load_omniglot_small(
 
     Returns
     -------
-    data : sklearn.utils.Bunch or tuple
+    sklearn.utils.Bunch or tuple
         Or the tuple ``(data, target)``. The entries, of n rows sorted by ``target``:
 
         - ``data``, also named ``images``: ndarray of float32 of shape

@@ -54,7 +54,7 @@ def load_parkinsons_tasks(
 
     Returns
     -------
-    data : sklearn.utils.Bunch or tuple
+    sklearn.utils.Bunch or tuple
         With the entries ``data`` (ndarray of float64 of shape (5875, 19) or (5875, 16),
         or frame), ``target`` (ndarray of float64 of shape (5875,)), ``patient`` (1 to
         42: the groups), ``visit`` (0, 1, ... in the order of time, for each patient),

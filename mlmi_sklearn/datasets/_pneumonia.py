@@ -45,7 +45,7 @@ def load_pneumonia_xray(
 
     Returns
     -------
-    data : sklearn.utils.Bunch or tuple
+    sklearn.utils.Bunch or tuple
         Or the tuple ``(images, target)``. The entries:
 
         - ``images``: ndarray of float32 of shape (n, 1, 28, 28), in [0, 1] by steps of

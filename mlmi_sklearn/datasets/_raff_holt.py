@@ -55,8 +55,9 @@ def make_raff_holt_bags(
 
     Parameters
     ----------
-    test : {"single-concept", "multi-concept", "false-frequency"}
-        Which of the three tests; default "single-concept".
+    test : str, default="single-concept"
+        Which of the three tests: "single-concept", "multi-concept" or
+        "false-frequency".
     n_bags : int, default=500
         Number of bags. Half of them, rounded up, are positive.
     n_features : int, default=16

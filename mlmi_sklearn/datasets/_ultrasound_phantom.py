@@ -80,7 +80,7 @@ def make_ultrasound_phantom(
 
     Returns
     -------
-    frames : sklearn.utils.Bunch
+    sklearn.utils.Bunch
         With n frames of H rows and W columns:
 
         - ``images``: ndarray of float32 of shape (n, 1, H, W), not negative, mostly
@@ -168,21 +168,23 @@ def make_probe_path(
     stop: Sequence[float] = (6.0, 0.0, 6.0),
     angles: Sequence[float] = (0.0, 0.0, 0.0),
 ) -> Array:
-    """Poses of a probe that is moved along a straight line.
+    """Make poses of a probe that is moved along a straight line.
 
     Parameters
     ----------
     n_frames : int, default=20
         Number of poses, at equal steps; at least 1.
-    start, stop : sequence of 3 floats
-        First and last place of the middle of the frame, x, y and z in mm.
+    start : sequence of 3 floats, default=(-6.0, 0.0, -6.0)
+        First place of the middle of the frame, x, y and z in mm.
+    stop : sequence of 3 floats, default=(6.0, 0.0, 6.0)
+        Its last place.
     angles : sequence of 3 floats, default=(0.0, 0.0, 0.0)
         How the probe is held: degrees of turns about the fixed axes x, y and z, in
         this order.
 
     Returns
     -------
-    poses : ndarray of float64 of shape (n_frames, 4, 4)
+    ndarray of float64 of shape (n_frames, 4, 4)
         For ``make_ultrasound_phantom(poses=...)`` and ``coordinate_map``.
 
     Raises

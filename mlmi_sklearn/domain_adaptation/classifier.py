@@ -65,7 +65,7 @@ class DomainClassifier(DomainTargets, ClassifierOutputs, DomainEstimator):
 
         Returns
         -------
-        self : estimator
+        estimator
             The fitted estimator.
 
         Raises
@@ -115,7 +115,7 @@ class DomainClassifier(DomainTargets, ClassifierOutputs, DomainEstimator):
 
         Returns
         -------
-        self : estimator
+        estimator
             The estimator itself.
         """
         self._validate_params()
@@ -212,6 +212,7 @@ class DANNClassifier(LabelShift, TransferCheck, DomainClassifier):
     discriminator_rate : {"full", "lambda"}, default="full"
         Whether the critic learns at the rate of the rest, or lambda times it, as in
         the algorithm for shallow nets of Ganin et al.
+    {domain_parameters}
     entropy : float, default=0.0
         Weight of the mean entropy of predictions on the target, at least 0.
     partial : bool, default=False
@@ -231,7 +232,6 @@ class DANNClassifier(LabelShift, TransferCheck, DomainClassifier):
         Compare with ``lambda_=0`` by reverse validation after training: warn if
         adapting seems to hurt, and with ``"safe"`` keep the net trained on the source
         alone. Costs four more trainings.
-    {domain_parameters}
     loss : str, spec or callable, default="cross-entropy"
         A registered classification loss. Parameters are reached as ``loss__*``.
     {training_parameters}

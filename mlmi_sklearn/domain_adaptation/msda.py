@@ -180,7 +180,7 @@ class MSDATransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         Returns
         -------
         ndarray of shape (n, n_features_out)
-            float64 for float64, float32 otherwise.
+            Of float64 for float64, float32 otherwise.
         """
         check_is_fitted(self)
         X = self._read(X, reset=False)

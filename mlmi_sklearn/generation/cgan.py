@@ -235,8 +235,12 @@ default=None
 
         Parameters
         ----------
-        X, y, condition
+        X : DataFrame or array-like of shape (n_samples, ...)
             As in :meth:`fit`. The first call fixes columns, scales and classes.
+        y : array-like of shape (n_samples,) or (n_samples, k), default=None
+            As in :meth:`fit`.
+        condition : array-like of shape (n_samples, ...), default=None
+            As in :meth:`fit`.
         classes : array-like of shape (n_classes,), default=None
             All classes that will ever occur, if the first ``y`` does not hold them.
 

@@ -205,11 +205,12 @@ class Judging(Sampling):
 
         Returns
         -------
-        J_D, J_G : float
-            :math:`J_D = -\frac12 E \log D(x, y) - \frac12 E \log(1 - D(G(z, y), y))`
-            and :math:`J_G = -\frac12 E \log D(G(z, y), y)`, with the sigmoid of the
-            logits as D, whatever ``loss`` is. Where the players are balanced, D is 1/2
-            and these are log 2 and (log 2) / 2.
+        J_D : float
+            :math:`J_D = -\frac12 E \log D(x, y) - \frac12 E \log(1 - D(G(z, y), y))`,
+            with the sigmoid of the logits as D, whatever ``loss`` is.
+        J_G : float
+            :math:`J_G = -\frac12 E \log D(G(z, y), y)`. Where the players are balanced,
+            D is 1/2 and these are log 2 and (log 2) / 2.
 
         References
         ----------

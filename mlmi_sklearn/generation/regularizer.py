@@ -60,8 +60,7 @@ class AdversarialRegularizer(nn.Module):
         a critic.
     weight : float, default=1.0
         Factor of the value, not negative. With 0 nothing at all is done.
-    critic : "auto", int, sequence of int, str, spec, callable or nn.Module, \
-            default="auto"
+    critic : int, sequence of int, str, spec, callable or nn.Module, default="auto"
         Numbers are units of the hidden layers of the critic of
         :class:`~mlmi_sklearn.DANNClassifier`, which sees flattened outputs; anything
         else is a backbone as in all estimators, whose features a linear layer scores.

@@ -272,8 +272,12 @@ class ImageTranslator(Translating):
 
         Parameters
         ----------
-        X, y, X_target
+        X : array-like of shape (n_samples, [channels,] ...)
             As in :meth:`fit`. The first call fixes shapes and ranges of intensities.
+        y : array-like of shape (n_samples, [channels,] ...), default=None
+            As in :meth:`fit`, for pairs.
+        X_target : array-like of shape (n_target, [channels,] ...), default=None
+            As in :meth:`fit`, without pairs.
 
         Returns
         -------

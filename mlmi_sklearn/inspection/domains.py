@@ -124,6 +124,7 @@ class DomainDiagnosticsDisplay:
         max_points: int = 1000,
         panels: Sequence[str] | None = None,
         axes: Any = None,
+        ax: Any = None,
         random_state: Any = None,
     ) -> DomainDiagnosticsDisplay:
         """Show how a fitted estimator was trained, and rows of its domains.
@@ -152,6 +153,8 @@ class DomainDiagnosticsDisplay:
             Which panels to draw, see :meth:`plot`.
         axes : array-like of matplotlib Axes or None, default=None
             One for each panel. None makes a figure.
+        ax : matplotlib Axes, default=None
+            Instead of `axes`: one whose place the panels share.
         random_state : int, RandomState instance or None, default=None
             Determines the rows shown, and t-SNE.
 
@@ -195,10 +198,10 @@ class DomainDiagnosticsDisplay:
             verdict=str(final.adaptation_report_.get("verdict", "")),
             accuracy=float(getattr(final, "discriminator_accuracy_", np.nan)),
         )
-        return display.plot(panels=panels, axes=axes)
+        return display.plot(panels=panels, axes=axes, ax=ax)
 
     def plot(
-        self, *, panels: Sequence[str] | None = None, axes: Any = None
+        self, *, panels: Sequence[str] | None = None, axes: Any = None, ax: Any = None
     ) -> DomainDiagnosticsDisplay:
         """Draw.
 
@@ -210,6 +213,8 @@ class DomainDiagnosticsDisplay:
             None: all, those by class only if there are labels.
         axes : array-like of matplotlib Axes, default=None
             Where to draw, one a panel. None makes a figure, with the verdict above.
+        ax : matplotlib Axes, default=None
+            Instead of `axes`: one whose place the panels share.
 
         Returns
         -------
@@ -220,9 +225,13 @@ class DomainDiagnosticsDisplay:
         ------
         ValueError
             If a panel is unknown, needs labels that are not there, or `axes` are not
-            as many as panels.
+            as many as panels, or `ax` is given beside them.
         """
         names = self._panels(panels)
+        if ax is not None:
+            if axes is not None:
+                raise ValueError("give ax or axes, not both.")
+            axes = _share(ax, len(names))
         if axes is None:
             places, self.text_ = _new_axes(names, self.verdict)
         else:
@@ -306,13 +315,30 @@ def _known(y: Any, *, integers: bool) -> Array:
     return np.asarray(~hidden.reshape(len(hidden), -1).any(axis=1))
 
 
+def _rows_and_columns(n: int) -> tuple[int, int]:
+    columns = min(n, 2 if n == 4 else 3)
+    return -(-n // columns), columns
+
+
+def _share(ax: Axes, n: int) -> list[Axes]:
+    """Return so many axes that share the place of one."""
+    ax.set_axis_off()
+    n_rows, columns = _rows_and_columns(n)
+    width, height = 1 / columns, 1 / n_rows
+    corners = [divmod(number, columns) for number in range(n)]
+    return [
+        # Room is left for titles and labels of axes.
+        ax.inset_axes((col * width, 1 - (row + 1) * height, 0.78 * width, 0.7 * height))
+        for row, col in corners
+    ]
+
+
 def _new_axes(names: Sequence[str], verdict: str) -> tuple[dict[str, Axes], Any]:
     """Return axes in a figure that ``plt.show()`` will show, and the text above."""
     # Only here, so that drawing into given axes leaves pyplot as it is.
     import matplotlib.pyplot as plt
 
-    columns = min(len(names), 2 if len(names) == 4 else 3)
-    n_rows = -(-len(names) // columns)
+    n_rows, columns = _rows_and_columns(len(names))
     size = (3.6 * columns, 3.5 * n_rows + 0.5)
     figure, grid = plt.subplots(
         n_rows, columns, figsize=size, layout="constrained", squeeze=False

@@ -44,7 +44,7 @@ class BagHeatmapDisplay:
     scores : array-like of shape (n_instances,)
         Scores of the instances of the bag.
     coords : array-like of shape (n_instances, 2)
-        x and y of the instances, in pixels of the image.
+        Place of the instances, x and y, in pixels of the image.
     tile_size : int or (int, int), default=None
         Height and width of tiles, whose upper left corners `coords` then are. None:
         `coords` are points.

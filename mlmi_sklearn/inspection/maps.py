@@ -35,8 +35,8 @@ def scores_to_map(
     scores : array-like of shape (n_instances,)
         Scores of the instances of one image.
     coords : array-like of shape (n_instances, 2)
-        x and y, that is column and row, in pixels: of the upper left corner of tiles,
-        as :class:`~mlmi_sklearn.TileGrid` gives them; of the centre of points.
+        Places x and y, that is column and row, in pixels: of the upper left corner of
+        tiles, as :class:`~mlmi_sklearn.TileGrid` gives them; of the centre of points.
     shape : tuple of int
         Height and width of the image in pixels; more axes are ignored.
     tile_size : int or (int, int), default=None

@@ -60,11 +60,13 @@ class AdaptedClassifier(ClassifierMixin, AdaptedEstimator):
     Examples
     --------
     >>> from sklearn.datasets import load_digits
-    >>> from mlmi_sklearn import MAMLClassifier
+    >>> from mlmi_sklearn import AdaptedClassifier, MAMLClassifier
     >>> X, y = load_digits(return_X_y=True)
     >>> old, new = y < 7, y >= 7
     >>> meta = MAMLClassifier(n_way=3, max_epochs=3, random_state=0)
     >>> model = meta.fit(X[old], y[old]).adapt(X[new][:30], y[new][:30])
+    >>> isinstance(model, AdaptedClassifier)
+    True
     >>> model.classes_.tolist(), model.score(X[new], y[new]) > 0.6
     ([7, 8, 9], True)
     """
@@ -176,13 +178,14 @@ class AdaptedRegressor(RegressorMixin, AdaptedEstimator):
 
     Examples
     --------
-    >>> from mlmi_sklearn import MAMLRegressor
+    >>> from mlmi_sklearn import AdaptedRegressor, MAMLRegressor
     >>> from mlmi_sklearn.datasets import make_sinusoid_tasks
     >>> X, y, groups = make_sinusoid_tasks(60, random_state=0)
     >>> meta = MAMLRegressor(max_epochs=20, random_state=0).fit(X, y, groups)
     >>> new, z, _ = make_sinusoid_tasks(1, random_state=1)
-    >>> meta.adapt(new[:10], z[:10]).predict(new[10:]).shape
-    (10,)
+    >>> model = meta.adapt(new[:10], z[:10])
+    >>> isinstance(model, AdaptedRegressor), model.predict(new[10:]).shape
+    (True, (10,))
     """
 
     _kind: ClassVar[str] = "regression"

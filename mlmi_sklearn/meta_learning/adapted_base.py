@@ -70,7 +70,7 @@ class AdaptedEstimator(BaseEstimator):
 
         Returns
         -------
-        self : estimator
+        estimator
             The fitted estimator; the prior is left as it is.
 
         Raises

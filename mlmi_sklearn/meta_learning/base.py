@@ -113,7 +113,7 @@ class EpisodicEstimator(EpisodeOutputs, EpisodeTargets, TorchEstimator):
 
         Returns
         -------
-        self : estimator
+        estimator
             The fitted estimator.
 
         Raises
@@ -141,9 +141,13 @@ class EpisodicEstimator(EpisodeOutputs, EpisodeTargets, TorchEstimator):
 
         Parameters
         ----------
-        X, y, groups
+        X : array-like of shape (n_samples, n_features) or (n_samples, [channels,] ...)
             As in :meth:`fit`. Rows may be of tasks and, where classes are numbered
             anew in every episode, of classes that were not there before.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            As in :meth:`fit`.
+        groups : array-like of shape (n_samples,), default=None
+            As in :meth:`fit`.
         classes : array-like of shape (n_classes,), default=None
             All classes that will ever occur, for classifiers whose scores mean the
             same classes in every task. Needed in the first call only, and only if its
@@ -151,7 +155,7 @@ class EpisodicEstimator(EpisodeOutputs, EpisodeTargets, TorchEstimator):
 
         Returns
         -------
-        self : estimator
+        estimator
             The estimator itself.
         """
         self._validate_params()

@@ -20,8 +20,7 @@ PACE: dict[str, Any] = {
     "lr_schedule": "cosine",
     "max_epochs": """"auto", which is about 1,000 steps with groups, 10 epochs of
         episodes from classes, and 1 from a set without either""",
-    "batch_size": """unused
-    Tasks are counted, by ``meta_batch_size``.""",
+    "batch_size": "",  # tasks are counted, by meta_batch_size
     "classifier": False,
 }
 """Defaults of training, for :func:`~mlmi_sklearn.base.with_training_parameters`."""

@@ -238,11 +238,11 @@ class MultiTaskEstimator(MultiTaskModel):
 
         Parameters
         ----------
-        X, y, groups, sample_weight : array-like
+        X, y : array-like
             As in :meth:`fit`. The first call fixes tasks, and classes or the unit.
-        classes : array-like of shape (n_classes,), default=None
-            All classes that will ever occur; only for a classification whose first
-            ``y`` does not hold them all.
+        groups, classes, sample_weight : array-like, default=None
+            As in :meth:`fit`; ``classes`` are all that will ever occur, if the first
+            ``y`` does not hold them.
 
         Returns
         -------
@@ -385,12 +385,10 @@ class MultiTaskEstimator(MultiTaskModel):
 
         Parameters
         ----------
-        X, groups : array-like
-            As in :meth:`predict`.
-        y : array-like
-            True targets.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights.
+        X, y : array-like
+            As in :meth:`predict`, and the true targets.
+        sample_weight, groups : array-like of shape (n_samples,), default=None
+            Weights and, as in :meth:`predict`, tasks.
 
         Returns
         -------

@@ -273,6 +273,11 @@ class SelfTaughtTransformer(
         -------
         ndarray of shape (n_samples, ...)
             Samples in the unit and of the shape of those in :meth:`fit`.
+
+        Raises
+        ------
+        ValueError
+            If codes have another width.
         """
         check_is_fitted(self)
         codes = check_array(X, dtype=[np.float32, np.float64], estimator=self)

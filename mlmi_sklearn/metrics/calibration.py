@@ -72,7 +72,7 @@ def expected_calibration_error(
 
     Returns
     -------
-    error : float
+    float
         Between 0, perfect, and 1.
 
     Raises

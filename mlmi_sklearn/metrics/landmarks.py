@@ -86,7 +86,7 @@ def detect_landmarks(
 
     Returns
     -------
-    found : ndarray of float64 of shape (n, n_landmarks, 2)
+    ndarray of float64 of shape (n, n_landmarks, 2)
         Places, between pixels too; NaN where nothing was looked for, nothing stands
         out, or the middle of the spot is farther than `radius` from the expected place.
 
@@ -143,7 +143,7 @@ def landmark_error(y_true: Any, y_pred: Any, *, spacing: Any = 1.0) -> LandmarkE
 
     Returns
     -------
-    error : LandmarkError
+    LandmarkError
         ``median`` and ``mean`` distance of those found, in the unit of `spacing`; the
         number ``missing``; and ``n_landmarks``, the number that `y_true` has. Median
         and mean are NaN, with a warning, if none was found. Read them beside the

@@ -59,7 +59,7 @@ def across_latent_spread(draws: Any, reference: Any = None) -> LatentSpread:
 
     Returns
     -------
-    spread : LatentSpread
+    LatentSpread
         ``spread``, not negative, in the unit of the images; ``reference``, the same
         of the real images; and ``ratio``, which is 1 if draws vary as real images
         do, 0 if the noise is ignored, and NaN if real images do not vary.

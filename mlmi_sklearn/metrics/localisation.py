@@ -51,7 +51,7 @@ def instance_roc_auc(
 
     Returns
     -------
-    auc : float
+    float
         Between 0 and 1, 0.5 for guessing; NaN, with a warning, if positive or negative
         instances are missing.
 
@@ -98,7 +98,7 @@ def instance_average_precision(
 
     Returns
     -------
-    precision : float
+    float
         Between 0 and 1; guessing gives the share of positive instances. NaN, with a
         warning, if positive or negative instances are missing.
 
@@ -140,7 +140,7 @@ def hit_rate_at_k(
 
     Returns
     -------
-    rate : float
+    float
         Between 0 and 1; NaN, with a warning, if no bag holds a positive instance.
 
     Raises

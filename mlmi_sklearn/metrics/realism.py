@@ -193,7 +193,7 @@ class RealismStudy:
 
         Returns
         -------
-        sheet : pathlib.Path
+        pathlib.Path
             The answer sheet.
 
         Raises
@@ -248,7 +248,7 @@ class RealismStudy:
 
         Returns
         -------
-        score : RealismScore
+        RealismScore
             Share of right answers, ``accuracy``, with interval ``low`` to ``high``; a
             ``p_value``, small also for a person who is wrong suspiciously often; and
             the shares of either kind that were called real. A large p value does not

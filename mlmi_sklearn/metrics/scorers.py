@@ -163,6 +163,11 @@ def make_instance_scorer(
         Callable as ``scorer(estimator, X, y)``, picklable. Pipelines and searches
         count as the estimator they hold; see :func:`instance_outputs`.
 
+    Raises
+    ------
+    TypeError
+        If the metric cannot be called.
+
     Notes
     -----
     Ready-made are ``instance_roc_auc_scorer``, ``instance_average_precision_scorer``

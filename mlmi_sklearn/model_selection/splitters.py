@@ -49,6 +49,11 @@ class DomainStratifiedKFold(BaseCrossValidator):
     target_domains : collection of ids or None, default=None
         Domains that are the target, where ids are names; with None, those below 0.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is out of its range, or `random_state` has no effect.
+
     Notes
     -----
     Labels of target rows have no influence, except whether they are known. Measured
@@ -131,6 +136,7 @@ class DomainStratifiedKFold(BaseCrossValidator):
         Returns
         -------
         int
+            The number.
         """
         return self.n_splits
 
@@ -281,7 +287,7 @@ class LeaveOneDomainOut(BaseCrossValidator):
             Rows; only their number is used.
         y : object, default=None
             Not used.
-        sample_domain : array-like of shape (n,)
+        sample_domain : array-like of shape (n,), default=None
             Ids of domains.
         groups : array-like of shape (n,) or None, default=None
             Ids, where metadata routing is off.
@@ -289,6 +295,7 @@ class LeaveOneDomainOut(BaseCrossValidator):
         Returns
         -------
         int
+            The number.
 
         Raises
         ------
@@ -311,7 +318,7 @@ class LeaveOneDomainOut(BaseCrossValidator):
             Rows of all domains; only their number is used.
         y : object, default=None
             Not used.
-        sample_domain : array-like of shape (n,)
+        sample_domain : array-like of shape (n,), default=None
             Ids of domains.
         groups : array-like of shape (n,) or None, default=None
             Ids, where metadata routing is off.

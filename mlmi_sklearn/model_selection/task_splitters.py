@@ -165,6 +165,11 @@ class EpisodeSplit(BaseCrossValidator):
     random_state : int, RandomState instance or None, default=None
         Determines the episodes.
 
+    Raises
+    ------
+    ValueError
+        If `n_splits` is below 1, or `kind` is none of those.
+
     See Also
     --------
     few_shot_score : Does it in one call, with a confidence interval.
@@ -224,6 +229,7 @@ class EpisodeSplit(BaseCrossValidator):
         Returns
         -------
         int
+            The number.
         """
         return self.n_splits
 
@@ -236,7 +242,7 @@ class EpisodeSplit(BaseCrossValidator):
         ----------
         X : array-like of shape (n, ...)
             Rows; only their number is used.
-        y : array-like of shape (n,)
+        y : array-like of shape (n,), default=None
             Classes or measurements.
         groups : array-like of shape (n,) or None, default=None
             Task of each row; needed in regression.

@@ -77,7 +77,18 @@ class GradientReversal(nn.Module):
         self.factor = check_interval(factor, "factor")
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return `x`, whose gradient will be reversed."""
+        """Return `x`, whose gradient will be reversed.
+
+        Parameters
+        ----------
+        x : Tensor of any shape
+            Features.
+
+        Returns
+        -------
+        Tensor
+            The same numbers.
+        """
         return reverse_gradient(x, self.factor)
 
     def extra_repr(self) -> str:

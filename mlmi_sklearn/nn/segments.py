@@ -40,6 +40,14 @@ class SegmentTopK(NamedTuple):
         The rows they came from.
     segments : Segments
         How many were kept of each bag; they sum to ``T``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from mlmi_sklearn.nn.segments import Segments, SegmentTopK
+    >>> top = Segments([3, 1]).topk(torch.tensor([5.0, 9.0, 7.0, 1.0]), 2)
+    >>> isinstance(top, SegmentTopK), top.values, top.indices
+    (True, tensor([9., 7., 1.]), tensor([1, 2, 3]))
     """
 
     values: Tensor

@@ -53,7 +53,7 @@ def coordinate_map(
 
     Returns
     -------
-    coordinates : ndarray of float64 of shape (3, \*shape) or (n, 3, \*shape)
+    ndarray of float64 of shape (3, \*shape) or (n, 3, \*shape)
         Channels x, y and z of the centre of each pixel, in the unit of `spacing`.
         Shape (n, 3, \*shape) if `pose` was a stack, even of one.
 

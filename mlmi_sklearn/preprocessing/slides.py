@@ -141,11 +141,35 @@ class ArraySlide:
         return tuple(self._pixels.shape)
 
     def read(self, row: int, col: int, height: int, width: int) -> Array:
-        """Return a view of a rectangle; see :meth:`SlideReader.read`."""
+        """Return a view of a rectangle.
+
+        Parameters
+        ----------
+        row, col : int
+            Its first row and column.
+        height, width : int
+            Its size in pixels.
+
+        Returns
+        -------
+        ndarray of shape (height, width) or (height, width, n_channels)
+            The pixels, not copied.
+        """
         return self._pixels[row : row + height, col : col + width]
 
     def overview(self, step: int) -> Array:
-        """Return every ``step``-th pixel; see :meth:`SlideReader.overview`."""
+        """Return every ``step``-th pixel.
+
+        Parameters
+        ----------
+        step : int
+            Factor of reduction, at least 1.
+
+        Returns
+        -------
+        ndarray of shape (ceil(height / step), ceil(width / step)[, n_channels])
+            The pixels, not copied.
+        """
         return self._pixels[::step, ::step]
 
 

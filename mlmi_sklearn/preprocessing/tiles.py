@@ -196,8 +196,8 @@ class TileGrid(  # type: ignore[call-arg]  # a keyword of a base mypy cannot see
             Arrays of shape (height, width) or (height, width, n_channels), see
             `channel_axis`; paths of image files; or objects with the methods of
             :class:`SlideReader`.
-        y : ignored
-            For scikit-learn's sake.
+        y : object, default=None
+            Not used.
 
         Returns
         -------
@@ -237,6 +237,11 @@ class TileGrid(  # type: ignore[call-arg]  # a keyword of a base mypy cannot see
         Bags or array
             One bag an image, with `coords`, and with the names of files as `bag_ids`.
             A table is returned as it is.
+
+        Raises
+        ------
+        BagError
+            If X is a table and training saw images, or the other way round.
         """
         check_is_fitted(self)
         if not holds_images(X):

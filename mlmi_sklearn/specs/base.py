@@ -24,6 +24,16 @@ class ComponentSpec(BaseEstimator):
     ----------
     kind, name : str
         Which component this is.
+
+    Examples
+    --------
+    >>> from mlmi_sklearn import FocalLoss
+    >>> from mlmi_sklearn.specs import ComponentSpec
+    >>> spec = FocalLoss(gamma=1.5)
+    >>> isinstance(spec, ComponentSpec), spec.kind, spec.name
+    (True, 'loss', 'focal')
+    >>> spec.set_params(gamma=3.0).component().build(**spec.get_params()).gamma
+    3.0
     """
 
     kind: ClassVar[str] = ""

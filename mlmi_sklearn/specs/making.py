@@ -128,6 +128,12 @@ def as_spec(kind: str, value: object) -> ComponentSpec:
     ValueError
         If ``value`` is an object without searchable parameters, or a spec of
         another kind.
+
+    Examples
+    --------
+    >>> from mlmi_sklearn.specs import as_spec
+    >>> as_spec("pooling", "max")
+    MaxPooling()
     """
     if isinstance(value, str):
         return make_spec(kind, value)

@@ -40,6 +40,19 @@ class ContractError(AssertionError):
     """Raised when a component or an estimator breaks its contract.
 
     An :class:`AssertionError`, so test runners report it as a failed test.
+
+    Examples
+    --------
+    >>> from mlmi_sklearn import find_component, register_component
+    >>> from mlmi_sklearn.components import unregister_component
+    >>> from mlmi_sklearn.testing import ContractError, check_component
+    >>> part = register_component("loss", "mean", lambda: lambda raw, y: raw.mean())
+    >>> try:
+    ...     check_component("loss", "mean")
+    ... except ContractError as error:
+    ...     print("check_" in str(error))
+    True
+    >>> unregister_component("loss", "mean")
     """
 
 

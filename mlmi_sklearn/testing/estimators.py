@@ -101,7 +101,11 @@ def mlmi_estimator_checks(
 
     Parameters
     ----------
-    estimator, family, sklearn_checks
+    estimator : estimator
+        An instance, not a class.
+    family : str or None, default=None
+        As there.
+    sklearn_checks : bool, default=True
         As there.
 
     Yields
@@ -110,6 +114,11 @@ def mlmi_estimator_checks(
         What the check is to be called with.
     check : Check
         Raises :class:`ContractError` if the estimator fails.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `estimator` is a class, or there is no such family.
 
     Examples
     --------

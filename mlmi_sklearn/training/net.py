@@ -44,7 +44,7 @@ class LeanNet(NeuralNet):
         An instance, taken as it is.
     criterion : callable
         Maps ``(raw, target)`` to one loss a row.
-    *args, **kwargs
+    *args
         As in :class:`skorch.NeuralNet`.
     schedule : callable or None, default=None
         Share of training done -> factor on ``lr``, applied before every step.
@@ -55,6 +55,8 @@ class LeanNet(NeuralNet):
     epochs_before, epochs_planned : int or None, default=0, None
         Where this training stands in a longer one, such as a series of
         ``partial_fit``; None for the whole of it.
+    **kwargs
+        As in :class:`skorch.NeuralNet`.
 
     Attributes
     ----------
@@ -161,11 +163,7 @@ class LeanNet(NeuralNet):
         return self
 
     def notify(self, method_name: str, **cb_kwargs: Any) -> None:
-        """Call the callbacks.
-
-        skorch's own ``EarlyStopping`` ends training by raising ``KeyboardInterrupt``;
-        that must not be taken for a user who pressed Ctrl-C.
-        """
+        """Call the callbacks; skorch's ``EarlyStopping`` is not taken for Ctrl-C."""
         try:
             super().notify(method_name, **cb_kwargs)
         except KeyboardInterrupt as signal:

@@ -227,8 +227,8 @@ class DeepEnsembleClassifier(
         Returns
         -------
         ndarray of shape (n_samples,), (n_samples, n_classes) or (n_samples, n_labels)
-            log(p / (1 - p)) of ``classes_[1]`` with two classes, and of each label;
-            log(p) of each of more classes.
+            The logit log(p / (1 - p)) of ``classes_[1]`` with two classes, and of each
+            label; log(p) of each of more classes.
         """
         p = self.predict_proba(X)
         other = 1 - p if self._multi_label else p[:, :1]

@@ -21,12 +21,16 @@ def make_codec(
     ----------
     X : DataFrame or array-like
         A table (n, n_features), or images of three to five dimensions.
-    categorical_features : "from_dtype", None, sequence or callable, \
-            default="from_dtype"
+    categorical_features : str, None, sequence or callable, default="from_dtype"
         As in :class:`TableCodec`; images have none.
     preprocess : str, tuple of (low, high) or transformer, default="auto"
         As in :class:`TableCodec`. Images take "auto", "full" (or "minmax"), "robust"
         or a range of intensities, as ``scale`` of :class:`ImageCodec`.
+
+    Returns
+    -------
+    TableCodec or ImageCodec
+        Which one, the number of dimensions decides.
 
     Raises
     ------

@@ -80,6 +80,11 @@ class ImageCodec:
         ----------
         X : array-like of shape (n, H, W), (n, C, H, W) or (n, C, D, H, W)
             Training images; those of three dimensions have one channel.
+
+        Returns
+        -------
+        ImageCodec
+            The codec itself.
         """
         self._check_arguments()
         X = _read(X)
@@ -111,7 +116,7 @@ class ImageCodec:
         Returns
         -------
         ndarray of shape (n, C, H, W) or (n, C, D, H, W)
-            float64 if the training images were, otherwise float32.
+            Of float64 if the training images were, otherwise float32.
 
         Raises
         ------

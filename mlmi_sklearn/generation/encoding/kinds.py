@@ -43,6 +43,15 @@ class ColumnKind(ABC):
         First column of the states in model space and the one after the last.
     value : int, default=None
         Column of the value in model space.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from mlmi_sklearn.generation.encoding import ColumnKind, TableCodec
+    >>> codec = TableCodec().fit(pd.DataFrame({"age": [20.1, 35.6, 61.2]}))
+    >>> column = codec.columns_[0]
+    >>> isinstance(column, ColumnKind), column.name
+    (True, 'age')
     """
 
     name: Any
@@ -63,9 +72,19 @@ class ColumnKind(ABC):
         return False
 
     def split(self, column: Any) -> tuple[Array | None, Array | None]:
-        """Return states (n,) and values (n,) of a column, None for what there is not.
+        """Return states and values of a column, None for what there is not.
 
-        Values are NaN in states that have none.
+        Parameters
+        ----------
+        column : Series or ndarray of shape (n,)
+            The cells.
+
+        Returns
+        -------
+        states : ndarray of int of shape (n,) or None
+            Category, or frequent number, of each cell.
+        values : ndarray of shape (n,) or None
+            Numbers; NaN in states that have none.
 
         Raises
         ------
@@ -98,6 +117,11 @@ class ColumnKind(ABC):
             Number of rows.
         frame : bool
             Whether to return a Series rather than an array.
+
+        Returns
+        -------
+        Series or ndarray of shape (n,)
+            In the type of the training column.
         """
         cells, missing = self._join(states, values, n)
         return self.storage.write(cells, missing, frame)
@@ -115,8 +139,29 @@ class ConstantColumn(ColumnKind):
 
     Parameters
     ----------
+    name : object
+        Name of the column. What comes first is described at :class:`ColumnKind`.
+    kind : str
+        How it is modelled.
+    storage : Storage
+        How it is kept.
+    nullable : bool
+        Whether cells were missing in training.
+    states : tuple of (int, int), default=None
+        Its states in model space.
+    value : int, default=None
+        Its value in model space.
     cell : ndarray of shape (1,) or (0,), default=None
         What it holds; empty if all cells are missing.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from mlmi_sklearn.generation.encoding import ConstantColumn, TableCodec
+    >>> codec = TableCodec().fit(pd.DataFrame({"site": ["Ulm", "Ulm"]}))
+    >>> column = codec.columns_[0]
+    >>> isinstance(column, ConstantColumn), column.cell
+    (True, array(['Ulm'], dtype=object))
     """
 
     cell: Array | None = None
@@ -148,10 +193,31 @@ class CategoricalColumn(ColumnKind):
 
     Parameters
     ----------
+    name : object
+        Name of the column. What comes first is described at :class:`ColumnKind`.
+    kind : str
+        How it is modelled.
+    storage : Storage
+        How it is kept.
+    nullable : bool
+        Whether cells were missing in training.
+    states : tuple of (int, int), default=None
+        Its states in model space.
+    value : int, default=None
+        Its value in model space.
     categories : ndarray of shape (n_categories,), default=None
         Those that occurred in training; numbers in ascending order.
     numeric : bool, default=False
         Whether they are numbers: one that is none of them counts as the nearest.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from mlmi_sklearn.generation.encoding import CategoricalColumn, TableCodec
+    >>> codec = TableCodec().fit(pd.DataFrame({"sex": ["f", "m", "f"]}))
+    >>> column = codec.columns_[0]
+    >>> isinstance(column, CategoricalColumn), column.categories
+    (True, array(['f', 'm'], dtype=object))
     """
 
     categories: Array | None = None
@@ -194,10 +260,31 @@ class NumericColumn(ColumnKind):
 
     Parameters
     ----------
+    name : object
+        Name of the column. What comes first is described at :class:`ColumnKind`.
+    kind : str
+        How it is modelled.
+    storage : Storage
+        How it is kept.
+    nullable : bool
+        Whether cells were missing in training.
+    states : tuple of (int, int), default=None
+        Its states in model space.
+    value : int, default=None
+        Its value in model space.
     grid : Grid, default=None
         Where they lie.
     frequent : ndarray of shape (n_frequent,), default=None
         Numbers that occur so often that they are states of their own.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from mlmi_sklearn.generation.encoding import NumericColumn, TableCodec
+    >>> codec = TableCodec().fit(pd.DataFrame({"age": [20.1, 35.6, 61.2]}))
+    >>> column = codec.columns_[0]
+    >>> isinstance(column, NumericColumn), column.kind
+    (True, 'continuous')
     """
 
     grid: Grid | None = None

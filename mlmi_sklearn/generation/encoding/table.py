@@ -98,6 +98,11 @@ class TableCodec:
         ----------
         X : DataFrame or array-like of shape (n, n_columns)
             The training table.
+
+        Returns
+        -------
+        TableCodec
+            The codec itself.
         """
         preprocess = check_preprocess(self.preprocess)
         X = read_table(X)
@@ -127,7 +132,7 @@ class TableCodec:
         Returns
         -------
         ndarray of shape (n, width_)
-            float64 if the training table held any, or needs it for long ranges of
+            Of float64 if the training table held any, or needs it for long ranges of
             whole numbers; otherwise float32.
 
         Raises

@@ -49,6 +49,7 @@ def robust_features(X: Any, *others: Any) -> list[Array]:
     Returns
     -------
     list of ndarray of float64 of shape (n, width), (m, width), ...
+        One for each of the data.
 
     Notes
     -----

@@ -107,12 +107,21 @@ class SamplerScorer:
     ----------
     name : str
         A name in ``SYNTHETIC_SCORERS``.
-    n_samples : int or None
+    n_samples : int or None, default=None
         Number of samples; None is that of the real rows.
-    random_state : int or None
+    random_state : int or None, default=0
         Seed of the samples.
-    options : dict
+    options : dict or None, default=None
         Options of the metric.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.mixture import GaussianMixture
+    >>> from mlmi_sklearn.metrics.synthetic import SamplerScorer
+    >>> X = np.random.default_rng(0).normal(size=(100, 2))
+    >>> SamplerScorer("coverage")(GaussianMixture().fit(X), X) > 0.8
+    True
     """
 
     def __init__(

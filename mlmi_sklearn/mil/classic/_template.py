@@ -125,7 +125,7 @@ class BagFeatures(TransformerMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_bags, n_features_out)
-            float32 or float64 as the instances; a frame if `set_output` says so.
+            Of float32 or float64 as the instances; a frame if `set_output` says so.
         """
         check_is_fitted(self)
         bags = read_vectors(self, X, reset=False)

@@ -61,8 +61,7 @@ def normalized_set_kernel(
         See :func:`~mlmi_sklearn.check_bags`; instances may be CSR.
     Y : Bags or other bags, default=None
         The other bags; None means `X`.
-    kernel : {"rbf", "linear", "poly", "laplacian", "cosine"} or callable, \
-            default="rbf"
+    kernel : {"rbf", "linear", "poly", "laplacian", "cosine"} or callable, default="rbf"
         Positive definite kernel k between instances; a callable maps matrices of
         shapes (n, d) and (m, d) to one of shape (n, m).
     gamma : float or "scale", default="scale"
@@ -114,7 +113,7 @@ def _norms(bags: Bags, inner: Any, normalization: str | None) -> Array:
     return self_kernels(bags, inner) if is_norm else bags.lengths
 
 
-class NormalizedSetKernel(ClassNamePrefixFeaturesOutMixin, BagFeatures):
+class NormalizedSetKernel(PlainState, ClassNamePrefixFeaturesOutMixin, BagFeatures):
     r"""Compare every bag with the training bags by the normalised set kernel.
 
     .. math:: K(A, B) = \frac{1}{n_A n_B} \sum_{a \in A} \sum_{b \in B} k(a, b)
@@ -126,8 +125,7 @@ class NormalizedSetKernel(ClassNamePrefixFeaturesOutMixin, BagFeatures):
 
     Parameters
     ----------
-    kernel : {"rbf", "linear", "poly", "laplacian", "cosine"} or callable, \
-            default="rbf"
+    kernel : {"rbf", "linear", "poly", "laplacian", "cosine"} or callable, default="rbf"
         Positive definite kernel k between instances; a callable maps matrices of
         shapes (n, d) and (m, d) to one of shape (n, m).
     gamma : float or "scale", default="scale"

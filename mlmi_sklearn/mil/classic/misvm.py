@@ -25,7 +25,7 @@ Array = NDArray[Any]
 
 
 class MISVC(BagScoreClassifier):
-    r"""mi-SVM and MI-SVM: alternate between a margin classifier and what it implies.
+    r"""Alternate between a margin classifier and what it implies (mi-SVM, MI-SVM).
 
     In a negative bag all instances are negative; in a positive one it is not known
     which are positive. With ``mode="mi"`` each instance of a positive bag has a label

@@ -37,8 +37,7 @@ class SingleInstanceClassifier(BagScoreClassifier):
         Any classifier with ``decision_function`` or ``predict_proba``. None means
         ``LogisticRegression(max_iter=1000)``. Parameters are reached as
         ``estimator__*``.
-    pooling : {"max", "mean", "noisy-or", "log-sum-exp", "count"} or callable, \
-            default="max"
+    pooling : str or callable, default="max"
         The assumption about positive bags. ``"max"``: at least one positive instance
         (the standard assumption). ``"mean"``: all instances have a say (the collective
         assumption). ``"noisy-or"``: instances are positive independently, with

@@ -37,8 +37,10 @@ def objective(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
 
     Returns
     -------
-    J_D, J_G : Tensor of shape ()
-        Where real and generated samples cannot be told apart, log 2 and half of it.
+    J_D : Tensor of shape ()
+        Log 2 where real and generated samples cannot be told apart.
+    J_G : Tensor of shape ()
+        Half of log 2 there.
 
     References
     ----------

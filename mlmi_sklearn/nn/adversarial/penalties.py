@@ -80,7 +80,7 @@ def gradient_penalty(
     generator : torch.Generator or None, default=None
         Source of u, on any device; None for PyTorch's own.
     target : float, default=1.0
-        t.
+        The slope t that is free.
     one_sided : bool, default=False
         Whether slopes below t are free.
 

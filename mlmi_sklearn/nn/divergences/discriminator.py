@@ -80,8 +80,10 @@ class Discriminator(nn.Module):
 
         Returns
         -------
-        loss, accuracy : Tensor of shape ()
-            The accuracy has no gradient.
+        loss : Tensor of shape ()
+            What the discriminator minimises.
+        accuracy : Tensor of shape ()
+            Without gradient.
         """
         judgement = self._judge(zs, zt, **keywords)
         loss = self._loss(judgement)

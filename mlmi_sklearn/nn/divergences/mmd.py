@@ -31,8 +31,8 @@ class MMDDivergence(nn.Module):
     n_kernels : int, default=5
         K.
     bandwidth : float or None, default=None
-        s, a squared distance greater than 0; None for the mean squared distance of all
-        rows of the batch, taken as a constant.
+        The s above, a squared distance greater than 0; None for the mean squared
+        distance of all rows of the batch, taken as a constant.
     unbiased : bool, default=False
         Leave out pairs of a row with itself. The value may then be negative, and a
         weight of two is not quite the row given twice.

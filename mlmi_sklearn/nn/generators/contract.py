@@ -79,9 +79,9 @@ class Generator(nn.Module):
         ----------
         z : Tensor of shape (B, latent_dim + noise_features)
             Standard normal numbers.
-        vector : Tensor of shape (B, vector_size) or None
+        vector : Tensor of shape (B, vector_size) or None, default=None
             Conditions, one row each; None only if `vector_size` is 0.
-        maps : Tensor of shape (B, map_channels, *output_shape[1:]) or None
+        maps : Tensor of shape (B, map_channels, *output_shape[1:]), default=None
             Conditions for every place; None only if `map_channels` is 0.
 
         Returns

@@ -58,6 +58,12 @@ class ConvGenerator(Generator):
     ValueError
         If a parameter is out of its range, or `output_shape` is no image or volume.
 
+    Notes
+    -----
+    A convolution of features and conditions side by side is the sum of one of each.
+    That of the features comes before they are enlarged, at a quarter of the cost;
+    conditions and noise are convolved at full detail, and so is what is made of all.
+
     References
     ----------
     Hu, Gibson, Lee, Xie, Barratt, Vercauteren and Noble, *Freehand ultrasound image
@@ -66,12 +72,6 @@ class ConvGenerator(Generator):
 
     Odena, Dumoulin and Olah, *Deconvolution and checkerboard artifacts*, Distill 2016,
     for interpolation in place of transposed convolutions.
-
-    Notes
-    -----
-    A convolution of features and conditions side by side is the sum of one of each.
-    That of the features comes before they are enlarged, at a quarter of the cost;
-    conditions and noise are convolved at full detail, and so is what is made of all.
 
     Examples
     --------
@@ -124,7 +124,20 @@ class ConvGenerator(Generator):
         self.last = convolution(before, out_channels, len(full))
 
     def generate(self, code: Tensor, noise: Tensor, maps: Tensor | None) -> Tensor:
-        """Return samples, see :meth:`Generator.generate`."""
+        """Make samples of checked inputs.
+
+        Parameters
+        ----------
+        code, noise : Tensor of shape (B, n_numbers)
+            As in :meth:`Generator.generate`.
+        maps : Tensor of shape (B, map_channels, *output_shape[1:]) or None
+            Conditions for every place.
+
+        Returns
+        -------
+        Tensor of shape (B, *output_shape)
+            Samples.
+        """
         x = self.start(with_something(code))
         columns = noise.split(self.noise_cells, 1)
         for scale, values in zip(self.scales, columns, strict=True):

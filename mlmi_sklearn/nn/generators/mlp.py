@@ -87,5 +87,18 @@ class MLPGenerator(Generator):
         self.layers = nn.Sequential(*layers)
 
     def generate(self, code: Tensor, noise: Tensor, maps: Tensor | None) -> Tensor:
-        """Return samples, see :meth:`Generator.generate`."""
+        """Make samples of checked inputs.
+
+        Parameters
+        ----------
+        code, noise : Tensor of shape (B, n_numbers)
+            As in :meth:`Generator.generate`.
+        maps : Tensor of shape (B, map_channels, *output_shape[1:]) or None
+            Conditions for every place.
+
+        Returns
+        -------
+        Tensor of shape (B, *output_shape)
+            Samples.
+        """
         return self.layers(with_something(code)).reshape(-1, *self.output_shape)

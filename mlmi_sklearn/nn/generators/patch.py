@@ -98,7 +98,7 @@ class PatchDiscriminator(nn.Module):
         ----------
         x : Tensor of shape (B, *input_shape)
             Images or volumes, real or made.
-        maps : Tensor of shape (B, map_channels, *input_shape[1:]) or None
+        maps : Tensor of shape (B, map_channels, *input_shape[1:]), default=None
             Conditions; None only if `map_channels` is 0.
 
         Returns

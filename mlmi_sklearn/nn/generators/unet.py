@@ -98,7 +98,20 @@ class UNetGenerator(Generator):
         self.last = convolution(widths[0], out_channels, len(full))
 
     def generate(self, code: Tensor, noise: Tensor, maps: Tensor | None) -> Tensor:
-        """Return samples, see :meth:`Generator.generate`."""
+        """Make samples of checked inputs.
+
+        Parameters
+        ----------
+        code, noise : Tensor of shape (B, n_numbers)
+            As in :meth:`Generator.generate`.
+        maps : Tensor of shape (B, map_channels, *output_shape[1:]) or None
+            Conditions for every place.
+
+        Returns
+        -------
+        Tensor of shape (B, *output_shape)
+            Samples.
+        """
         x, skips = maps, []
         for level in self.down:
             x = level(x)

@@ -141,6 +141,11 @@ class Quantile(nn.Module):
     outputs_per_target : int
         Columns of raw scores that each target needs.
 
+    Raises
+    ------
+    ValueError
+        If there is no level, or one is not inside (0, 1).
+
     References
     ----------
     Koenker and Bassett, *Regression quantiles*, Econometrica 46 (1978).

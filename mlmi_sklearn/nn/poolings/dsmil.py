@@ -191,7 +191,9 @@ class DSMILPooling(nn.Module):
             Instances, bag after bag.
         segments : Segments
             Where the bags are.
-        target, criterion
+        target : Tensor of shape (B,) or (B, K)
+            As in :meth:`auxiliary_loss`.
+        criterion : callable
             As in :meth:`auxiliary_loss`.
 
         Returns
