@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PLUGINS_VENV := .venv-plugins
+PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/mlmi-sklearn-*/pyproject.toml))
 # One thread: small nets gain nothing from more, and lose a lot on a busy machine.
 RUN := OMP_NUM_THREADS=1 MLMI_SKLEARN_PLUGINS=none $(BIN)/python
 
@@ -11,6 +13,7 @@ help:
 	@echo "make demo      train on embedded real data; report in mlmi-demo/report.html"
 	@echo "make test      the tests, without the slow science"
 	@echo "make test-all  the tests and the slow science"
+	@echo "make test-plugins  the tests of each plugin in plugins/, in an environment of their own"
 	@echo "make lint      ruff, mypy, import-linter, codespell"
 	@echo "make docs      the site, docs/_build/html; ARGS='-D plot_gallery=0' runs no examples"
 	@echo "make bench     side by side with peers; tables in benchmarks/results/"
@@ -46,6 +49,19 @@ test: $(VENV)/test.stamp
 
 test-all: $(VENV)/test.stamp
 	$(RUN) -m pytest -n 2 $(ARGS)
+
+# Each plugin declares what it needs, which is too heavy for the environment of the rest.
+$(PLUGINS_VENV)/plugins.stamp: pyproject.toml constraints.txt $(addsuffix /pyproject.toml,$(PLUGINS))
+	test -x $(PLUGINS_VENV)/bin/python || $(PYTHON) -m venv $(PLUGINS_VENV)
+	$(PLUGINS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test]" $(foreach plugin,$(PLUGINS),-e "./$(plugin)[test]")
+	touch $@
+
+test-plugins: $(PLUGINS_VENV)/plugins.stamp
+	@failed=; for plugin in $(PLUGINS); do \
+	  echo "== $$plugin"; \
+	  (cd $$plugin && OMP_NUM_THREADS=1 $(CURDIR)/$(PLUGINS_VENV)/bin/python -m pytest -p no:cacheprovider $(ARGS)) || failed="$$failed $$plugin"; \
+	done; \
+	test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
 
 lint: $(VENV)/lint.stamp
 	$(BIN)/ruff check .
@@ -93,4 +109,4 @@ docs-clean:
 	rm -rf docs/_build docs/auto_examples docs/api/*.rst docs/api/generated docs/api/backreferences docs/sg_execution_times.rst
 
 clean: docs-clean
-	rm -rf $(VENV) build dist *.egg-info mlmi-demo
+	rm -rf $(VENV) $(PLUGINS_VENV) build dist *.egg-info mlmi-demo
