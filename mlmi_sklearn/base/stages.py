@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from torch import nn
 
+from ..components.doclink import DocumentationLink
 from ..nn.models import Predictor
 from ..training.data import Rows, TensorRows, TrainingData
 from .footprint import widest
@@ -34,7 +35,7 @@ _PREDICTION_ELEMENTS = 2**22
 _FEW_ELEMENTS = _PREDICTION_ELEMENTS // 64
 
 
-class Stages(BaseEstimator):
+class Stages(DocumentationLink, BaseEstimator):
     """Base of :class:`~.estimator.TorchEstimator` with all that a family may change."""
 
     _recipe: Recipe

@@ -19,13 +19,16 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..base.state import rollback
+from ..components.doclink import DocumentationLink
 
 __all__ = ["MSDATransformer"]
 
 Array = NDArray[Any]
 
 
-class MSDATransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class MSDATransformer(
+    DocumentationLink, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+):
     r"""Stack linear denoisers that have seen every corruption there is (mSDA).
 
     A layer learns to restore its input x from a copy of which each feature was set to

@@ -24,6 +24,7 @@ from sklearn.utils.validation import (
 
 from ..base.inputs import as_host_array
 from ..base.state import rollback
+from ..components.doclink import DocumentationLink
 from ..containers.domains import SOURCE, Domains
 from ..containers.unlabelled import unlabelled
 from ..exceptions import DomainWarning
@@ -48,7 +49,9 @@ def _inner_has(method: str) -> Callable[[Any], bool]:
     return check
 
 
-class ImportanceWeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class ImportanceWeightedClassifier(
+    DocumentationLink, ClassifierMixin, MetaEstimatorMixin, BaseEstimator
+):
     r"""Train any classifier on source rows, weighted as the target has them.
 
     If only p(x) differs between source and target (covariate shift), the risk on the

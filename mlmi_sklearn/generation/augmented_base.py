@@ -30,6 +30,7 @@ from sklearn.utils.validation import (
 
 from ..base.inputs import as_host_array
 from ..base.state import rollback
+from ..components.doclink import DocumentationLink
 from .augmented_drawing import Drawn, Order, draw
 from .augmented_weights import rows_with_weight, scaled_weights
 from .cgan import CGANSampler
@@ -50,7 +51,7 @@ def inner_has(method: str) -> Callable[[Any], bool]:
     return check
 
 
-class Augmented(MetaEstimatorMixin):
+class Augmented(DocumentationLink, MetaEstimatorMixin):
     """Mixin: all that does not depend on the kind of target."""
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {

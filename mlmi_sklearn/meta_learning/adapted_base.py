@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..base.footprint import widest
 from ..base.inputs import as_tensor, read_array, require_shape
+from ..components.doclink import DocumentationLink
 from ..exceptions import TaskError
 from ..nn.tasks import Support, TaskNorm
 from ..nn.tasks.heads import score
@@ -30,7 +31,7 @@ Array = NDArray[Any]
 _ELEMENTS = 2**22
 
 
-class AdaptedEstimator(BaseEstimator):
+class AdaptedEstimator(DocumentationLink, BaseEstimator):
     """Base: take the inner steps from a frozen prior, then predict.
 
     Parameters are those of the two subclasses.

@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from ..components.doclink import DocumentationLink
 from ..containers import Bags, check_bags
 from ..exceptions import BagError
 from .inputs import holds_bags, named_instances
@@ -25,7 +26,7 @@ def _can_invert(estimator: Any) -> bool:
 
 
 class InstanceWise(  # type: ignore[call-arg]  # a keyword of a base mypy cannot see
-    TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
+    DocumentationLink, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
 ):
     """Lift a transformer of instances to bags.
 

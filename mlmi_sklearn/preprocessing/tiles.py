@@ -17,6 +17,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from ..components.doclink import DocumentationLink
 from ..containers import Bags
 from ..exceptions import BagError
 from ._grid import (
@@ -38,7 +39,11 @@ Tissue = str | float | Callable[[Array], Array] | None
 
 
 class TileGrid(  # type: ignore[call-arg]  # a keyword of a base mypy cannot see
-    OneToOneFeatureMixin, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
+    DocumentationLink,
+    OneToOneFeatureMixin,
+    TransformerMixin,
+    BaseEstimator,
+    auto_wrap_output_keys=None,
 ):
     """Cut each image into a bag of tiles, leaving out empty glass.
 

@@ -24,6 +24,7 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
+from ..components.doclink import DocumentationLink
 from ..metrics import predictive_uncertainty
 from ..supervised import NetClassifier
 from .instances import EnsembleInstances
@@ -35,7 +36,11 @@ Array = NDArray[Any]
 
 
 class DeepEnsembleClassifier(
-    EnsembleInstances, MetaEstimatorMixin, ClassifierMixin, BaseEstimator
+    DocumentationLink,
+    EnsembleInstances,
+    MetaEstimatorMixin,
+    ClassifierMixin,
+    BaseEstimator,
 ):
     r"""Average the probabilities of copies of a classifier with different seeds.
 

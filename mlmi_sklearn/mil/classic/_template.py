@@ -11,6 +11,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from ...base.state import rollback
+from ...components.doclink import DocumentationLink
 from ...containers import Bags, check_bags
 from ..inputs import read_bags
 
@@ -79,7 +80,7 @@ def read_pair(X: Any, Y: Any) -> tuple[Bags, Bags | None]:
     return first, second
 
 
-class BagFeatures(TransformerMixin, BaseEstimator):
+class BagFeatures(DocumentationLink, TransformerMixin, BaseEstimator):
     """Template of transformers whose output has one row for each bag.
 
     Subclasses have ``_learn(bags)``, which sets fitted attributes, and

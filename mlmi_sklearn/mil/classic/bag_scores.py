@@ -18,6 +18,7 @@ from sklearn.utils.validation import column_or_1d
 from ...base import class_weights
 from ...base.inputs import read_targets, read_weight
 from ...base.state import rollback
+from ...components.doclink import DocumentationLink
 from ...containers import Bags
 from ...exceptions import BagError
 from ..inputs import holds_bags
@@ -42,7 +43,7 @@ COMMON_CONSTRAINTS: dict[str, list[Any]] = {
 }
 
 
-class BagScoreClassifier(BagOutputs, BaseEstimator):
+class BagScoreClassifier(DocumentationLink, BagOutputs, BaseEstimator):
     """Score instances, pool the scores, compare with a threshold chosen out of fold.
 
     Subclasses have ``_rule()``, the assumption on bags; ``_default_estimator()``;
