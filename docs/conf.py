@@ -39,6 +39,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "api_pages",
     "architecture",
+    "docstrings",
     "links",
     "mathml",
     "site_checks",
@@ -115,8 +116,7 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "show_memory": False,
     "show_signature": False,
-    "write_computation_times": True,
-    "min_reported_time": 1,
+    "write_computation_times": False,
     "matplotlib_animations": False,
     "abort_on_example_error": False,
 }

@@ -81,8 +81,11 @@ def link_alias(
 
 def other_names(target: str) -> list[str]:
     """Return the names under which what a docstring calls `target` has its page."""
-    if "." not in target:
-        return [n for n in chain(*by_section().values()) if n.endswith(f".{target}")]
+    if target.count(".") < 2 and not target.startswith(f"{ROOT}."):
+        # A name without its module, or a member of a class without it.
+        name, dot, member = target.partition(".")
+        names = chain(*by_section().values())
+        return [n + dot + member for n in names if n.endswith(f".{name}")]
     if not target.startswith(f"{ROOT}."):
         return []
     owner, _, member = target.rpartition(".")
@@ -93,11 +96,21 @@ def other_names(target: str) -> list[str]:
 def _link_section(
     app: Sphinx, node: pending_xref, content: nodes.Element
 ) -> nodes.Node | None:
-    for section in SECTIONS:
-        if node["reftarget"] in section.modules or node["reftarget"] == ROOT:
-            page = "api/index" if node["reftarget"] == ROOT else f"api/{section.page}"
-            address = app.builder.get_relative_uri(node["refdoc"], page)
-            return nodes.reference("", "", content, internal=True, refuri=address)
+    page = section_of(node["reftarget"])
+    if page is None:
+        return None
+    address = app.builder.get_relative_uri(node["refdoc"], page)
+    return nodes.reference("", "", content, internal=True, refuri=address)
+
+
+def section_of(module: str) -> str | None:
+    """Return the page of the reference that a module belongs to."""
+    if module == ROOT:
+        return "api/index"
+    if inspect.ismodule(resolve(module)):
+        for section in SECTIONS:
+            if any(f"{module}.".startswith(f"{own}.") for own in section.modules):
+                return f"api/{section.page}"
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from docutils import nodes
@@ -12,6 +13,8 @@ from sphinx.util import logging
 
 __all__ = ["convert", "setup"]
 
+# Browsers choose the size of brackets by what is inside.
+SIZES = re.compile(r"\\(?:big|Big|bigg|Bigg)(?![a-zA-Z])")
 logger = logging.getLogger(__name__)
 
 
@@ -21,7 +24,8 @@ def convert(latex: str, block: bool = False) -> str:
     >>> convert(r"x_i").startswith("<math")
     True
     """
-    return str(tex2mathml(latex.replace("…", r"\ldots "), as_block=block))
+    latex = SIZES.sub("", latex.replace("…", r"\ldots "))
+    return str(tex2mathml(latex, as_block=block))
 
 
 def visit_math(translator: Any, node: nodes.math) -> None:

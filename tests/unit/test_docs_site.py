@@ -125,6 +125,7 @@ def test_sections_name_modules_that_exist(extension):
         ("mlmi_sklearn.mil.classifier.MILClassifier", "mlmi_sklearn.MILClassifier"),
         ("mlmi_sklearn.mil.MILClassifier.fit", "mlmi_sklearn.MILClassifier.fit"),
         ("few_shot_score", "mlmi_sklearn.few_shot_score"),
+        ("RealismStudy.score", "mlmi_sklearn.metrics.RealismStudy.score"),
         ("mlmi_sklearn.specs.FocalLoss", "mlmi_sklearn.FocalLoss"),
     ],
 )
@@ -135,6 +136,30 @@ def test_links_by_another_name_find_the_page(said, page, extension):
 def test_names_that_are_not_ours_are_left_alone(extension):
     for name in ("sklearn.svm.SVC", "nowhere", "mlmi_sklearnish.MILClassifier"):
         assert extension("api_pages").other_names(name) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "page"),
+    [
+        ("mlmi_sklearn", "api/index"),
+        ("mlmi_sklearn.nn.poolings.contract", "api/nn"),
+        ("mlmi_sklearn.containers.bags", "api/mil"),
+        ("mlmi_sklearn.nowhere", None),
+        ("mlmi_sklearn.MILClassifier", None),
+    ],
+)
+def test_links_to_modules_end_at_their_section(module, page, extension):
+    assert extension("api_pages").section_of(module) == page
+
+
+def test_types_of_parameters_are_mended(extension):
+    docstrings = extension("docstrings")
+    lines = ["x : int, \\", "    default=1", "    Of shape (B, *shape).", "`f(*a)`"]
+    docstrings.mend(None, "class", "name", None, None, lines)
+    assert lines == ["x : int, default=1", "    Of shape (B, \\*shape).", "`f(\\*a)`"]
+    lines = ["    >>> f(*names)", "    ``f(*names)``", "an *emphasis* and **x**"]
+    docstrings.mend(None, "class", "name", None, None, same := list(lines))
+    assert same == lines
 
 
 def test_members_are_those_that_this_package_wrote(extension):
@@ -273,6 +298,13 @@ def test_formulas_become_mathml(page, extension):
         assert made.endswith("</math>")
 
 
+def test_formulas_read_what_people_write(extension):
+    convert = extension("mathml").convert
+    assert convert(r"\big( x \Big)^2") == convert("( x )^2")
+    assert convert("x_1, …") == convert(r"x_1, \ldots ")
+    assert 'display="block"' in convert("x", block=True)
+
+
 def test_formulas_that_are_not_understood_are_errors(extension):
     with pytest.raises(ValueError, match="nosuchcommand"):
         extension("mathml").convert(r"\nosuchcommand{x}")
@@ -319,5 +351,7 @@ def test_findings_of_a_site(extension, tmp_path):
     gone = "links to {}, which is not there"
     assert found == {("b.html", gone.format("#y")), ("b.html", gone.format("c.html"))}
     (tmp_path / "b.html").write_text('<p id="z">')
+    (tmp_path / "_static").mkdir()
+    (tmp_path / "_static" / "template.html").write_text('<a href="{{ name }}">')
     found = [f.said for f in extension("site_checks").findings(tmp_path)]
     assert found == [gone.format("b.html#x")]
