@@ -56,6 +56,8 @@ templates_path = ["_templates"]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 default_role = "literal"
 nitpicky = True
+smartquotes = False  # quotation marks of types are code
+toc_object_entries_show_parents = "hide"
 
 # -- pages -----------------------------------------------------------------------------
 
@@ -73,6 +75,7 @@ html_copy_source = False
 html_theme_options = {
     "navbar_align": "left",
     "header_links_before_dropdown": 6,
+    "navbar_persistent": ["search-button"],
     "navigation_with_keys": False,
     "show_toc_level": 2,
     "show_prev_next": False,
