@@ -80,7 +80,12 @@ def plugin_components(distribution: str, kind: str | None = None) -> list[Compon
     """
     wanted = canonical_dist(distribution)
     _require_working(distribution, wanted)
-    parts = [p for p in list_components() if canonical_dist(p.dist) == wanted]
+    parts = [
+        member
+        for part in list_components()
+        if canonical_dist(part.dist) == wanted
+        for member in _members(part)
+    ]
     if not parts:
         fail(f"{distribution!r} registers nothing.", "Call register(...) in its hooks.")
     if kind is None:
@@ -112,3 +117,12 @@ def _require_working(distribution: str, wanted: str) -> None:
             raise NothingToCheckError(what)
         if info.status != "ok":
             fail(what)
+
+
+def _members(part: Component) -> list[Component]:
+    """Return the part itself, or those that a family names to be tried."""
+    if not part.is_family:
+        return [part]
+    prefix = part.name.removesuffix("*")
+    found = [part.named(f"{prefix}{name}") for name in part.tags["members"]]
+    return [member for member in found if member is not None]

@@ -67,6 +67,21 @@ def test_the_part_keeps_the_contract_of_its_kind(installed, run):
     assert done.stdout == "[('log-cosh', 'ok')]\n", done.stderr
 
 
-def test_what_it_says_about_names_is_so():
-    for name in re.findall(r"`(mlmi_sklearn/[\w/.]+)`", README):
-        assert (Path(__file__).resolve().parents[2] / name).is_file()
+def test_it_lists_the_plugins_that_are_here():
+    folder = Path(__file__).resolve().parents[2] / "plugins"
+    here = {file.parent.name for file in folder.glob("*/pyproject.toml")}
+    assert set(re.findall(r"^\| \[`([\w-]+)`\]\(\1\)", README, re.MULTILINE)) == here
+    for name in here:
+        project = tomllib.loads((folder / name / "pyproject.toml").read_text())[
+            "project"
+        ]
+        assert project["name"] == name
+        assert list(project["entry-points"]) == ["mlmi_sklearn"]
+        assert {"README.md", "LICENSE"} <= {f.name for f in (folder / name).iterdir()}
+        assert any((folder / name / "tests").glob("test_*.py"))
+
+
+def test_its_links_lead_somewhere():
+    folder = Path(__file__).resolve().parents[2] / "plugins"
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert (folder / target).exists(), target

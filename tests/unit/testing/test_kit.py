@@ -2,11 +2,14 @@
 
 import subprocess
 import sys
+from unittest import SkipTest
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mlmi_sklearn import MILClassifier, find_component
 from mlmi_sklearn.components import PluginInfo
@@ -25,6 +28,10 @@ from mlmi_sklearn.testing import (
     plugins,
     tasks,
 )
+
+
+class SmallMIL(MILClassifier):
+    """An estimator of a plugin that belongs to a family."""
 
 
 class NoLink(MSE):
@@ -82,6 +89,84 @@ def test_an_estimator_that_cannot_be_made_fails_as_a_check(toy_plugin):
     assert "needs size. Give every parameter a default, as scikit-learn asks" in text
     assert 'pass register(..., example={"size": ...})' in text
     assert "Picky() raised OSError: size Let __init__ only store" in text
+
+
+def zoo(member):
+    """Return the factory of a member, as a family does."""
+    return {"ours": MSE, "nolink": NoLink}[member]
+
+
+def test_members_of_a_family_are_checked(toy_plugin):
+    tags = {"task": "regression", "members": ("ours", "nolink")}
+    toy_plugin(("loss", "zoo:*", zoo, "A zoo.", tags))
+    results = check_plugin("mlmi-toy", on_fail=None)
+    status = {(r.subject, r.check): r.status for r in results}
+    assert len(status) == 16
+    assert status["loss 'zoo:ours' of 'mlmi-toy'", "check_link"] == "passed"
+    assert status["loss 'zoo:nolink' of 'mlmi-toy'", "check_link"] == "failed"
+
+
+class Wrapping(ClassifierMixin, BaseEstimator):
+    """Passes all on to an estimator that it cannot do without."""
+
+    def __init__(self, estimator):
+        self.estimator = estimator
+
+    def fit(self, X, y):
+        X, y = validate_data(self, X, y)
+        self.estimator_ = clone(self.estimator).fit(X, y)
+        self.classes_ = self.estimator_.classes_
+        return self
+
+    def predict(self, X):
+        check_is_fitted(self)
+        return self.estimator_.predict(validate_data(self, X, reset=False))
+
+
+class Leaky(Wrapping):
+    def fit(self, X, y):
+        self.note = "an attribute that is public and no parameter"
+        return super().fit(X, y)
+
+    def predict(self, X):
+        X[:] = 0  # breaks one rule of scikit-learn, and one of ours
+        return super().predict(X)
+
+
+def test_estimators_get_all_checks_by_the_one_line(toy_plugin):
+    tags = {"type": "classifier"}
+    toy_plugin(
+        ("estimator", "Wrapping", Wrapping, "Wraps.", tags),
+        ("estimator", "Leaky", Leaky, "Leaks.", tags),
+        ("loss", "ours", MSE),
+    )
+    found = cases(parametrize_with_component_checks(distribution="mlmi-toy"))
+    assert "loss-ours-check_link" in found
+    sound = {k: v for k, v in found.items() if k.startswith("estimator-Wrapping-")}
+    names = {name.rpartition("-")[2] for name in sound}
+    assert {
+        "check_pickle",
+        "check_estimator_cloneable",
+        "check_fit_idempotent",
+    } <= names
+    assert len(sound) > 50
+    for subject, check in sound.values():
+        try:
+            check(subject)
+        except SkipTest:
+            continue
+    for name in ("check_data_is_left_alone", "check_dont_overwrite_attributes"):
+        subject, check = found[f"estimator-Leaky-{name}"]
+        with pytest.raises(ContractError, match=f"Leaky fails {name}"):
+            check(subject)
+
+
+def test_estimators_of_a_family_get_its_checks_too(toy_plugin, monkeypatch):
+    part = ("estimator", "SmallMIL", SmallMIL, "Bags.", {"family": "mil"})
+    toy_plugin(part)
+    found = cases(parametrize_with_component_checks(distribution="mlmi-toy"))
+    assert "estimator-SmallMIL-check_maximum" in found
+    assert "estimator-SmallMIL-check_pickle" in found
 
 
 def test_broken_disabled_empty_and_missing_plugins(toy_plugin):
