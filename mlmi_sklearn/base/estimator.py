@@ -306,19 +306,23 @@ class TorchEstimator(NestedParams, CallbackSupportMixin, Stages):
     # -- pickling -------------------------------------------------------------------
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return plain containers and arrays in place of objects of our own and torch's.
+        """Return plain containers and arrays in place of objects, ours and torch's.
 
         A pickle is then a tenth of the size, independent of the device, and does not
         depend on how PyTorch lays out its modules.
         """
+        from ..persistence.flat import flatten  # which knows this class
+
         state = dict(super().__getstate__())
         if "net_" in state:
             state["net_"] = weights_of(state["net_"].module_)
             state["history_"] = pack_history(state["history_"])
-        return state
+        return flatten(state, self.get_params(deep=False))
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        state = dict(state)
+        from ..persistence.flat import expand
+
+        state = expand(state)
         weights = state.pop("net_", None)
         history = state.pop("history_", None)
         super().__setstate__(state)

@@ -8,11 +8,11 @@ scikit-learn and imbalanced-learn (:mod:`.names`).
 from __future__ import annotations
 
 import importlib
+from collections.abc import Hashable
 from functools import lru_cache
 from typing import Any
 
-from ..components import find_component, list_components
-from ..components.naming import BUILTIN_DIST
+from ..components import Component, find_component, list_components
 from ..exceptions import PersistenceError, PluginError
 from .names import find_named, name_of
 
@@ -135,10 +135,18 @@ def _inner(name: str) -> Any:
 
 def _registered(cls: type[Any]) -> str | None:
     """Return the qualified name under which an estimator is registered."""
-    ours = cls.__module__.partition(".")[0] == _ROOT
-    for part in list_components("estimator", builtin=ours):
-        if ours and part.dist != BUILTIN_DIST:
-            continue
+    if cls.__module__.partition(".")[0] == _ROOT:
+        return _built_in(cls)
+    return _name_among(list_components("estimator"), cls)
+
+
+@lru_cache(maxsize=512)
+def _built_in(cls: Hashable) -> str | None:
+    return _name_among(list_components("estimator", builtin=True), cls)
+
+
+def _name_among(parts: list[Component], cls: Any) -> str | None:
+    for part in parts:
         target = part.factory
         tail = target.split(":")[-1].split(".")[-1] if isinstance(target, str) else None
         # Loading every plugin's estimators only to compare would take too long.

@@ -38,6 +38,8 @@ def _pack_object(writer: Writer, value: Any, path: str) -> dict[str, Node]:
 
 def _state_of(value: Any) -> dict[str, Any]:
     """Return what pickle would keep; objects without attributes have no state."""
+    from .flat import expand  # which needs the codecs below
+
     state = value.__getstate__()
     if state is None:
         return {}
@@ -45,7 +47,7 @@ def _state_of(value: Any) -> dict[str, Any]:
         raise PersistenceError(
             f"{type(value).__name__}.__getstate__ must return a dict with attributes."
         )
-    return state
+    return expand(state)
 
 
 def _unpack_object(reader: Reader, node: dict[str, Node]) -> Any:

@@ -21,6 +21,7 @@ from ...base.state import rollback
 from ...components.doclink import DocumentationLink
 from ...containers import Bags
 from ...exceptions import BagError
+from ...persistence.flat import PlainState
 from ..inputs import holds_bags
 from ._template import read_vectors
 from .inner import accepts_weight
@@ -43,7 +44,7 @@ COMMON_CONSTRAINTS: dict[str, list[Any]] = {
 }
 
 
-class BagScoreClassifier(DocumentationLink, BagOutputs, BaseEstimator):
+class BagScoreClassifier(DocumentationLink, PlainState, BagOutputs, BaseEstimator):
     """Score instances, pool the scores, compare with a threshold chosen out of fold.
 
     Subclasses have ``_rule()``, the assumption on bags; ``_default_estimator()``;

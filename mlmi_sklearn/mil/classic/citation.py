@@ -21,6 +21,7 @@ from ...base.inputs import read_targets, read_weight
 from ...base.state import rollback
 from ...components.doclink import DocumentationLink
 from ...containers import Bags
+from ...persistence.flat import PlainState
 from ._distances import nearest_to_bags, smallest_of_bags
 from ._template import read_pair, read_vectors
 
@@ -135,7 +136,7 @@ def _to_single_digits(distances: Array) -> Array:
     return np.ldexp(np.rint(digits * 2.0**24), exponent - 24)
 
 
-class CitationKNN(DocumentationLink, ClassifierMixin, BaseEstimator):
+class CitationKNN(DocumentationLink, PlainState, ClassifierMixin, BaseEstimator):
     """Classify a bag by its nearest bags and by the bags to which it is near.
 
     The *references* of a bag are its `n_references` nearest training bags. Its

@@ -13,6 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
 from ...containers import Bags
+from ...persistence.flat import PlainState
 from ._blocks import BUDGET, bag_blocks, default_gamma, dense, starts_of
 from ._set_kernels import (
     KERNELS,
