@@ -155,7 +155,7 @@ def test_estimators_get_all_checks_by_the_one_line(toy_plugin):
             check(subject)
         except SkipTest:
             continue
-    for name in ("check_data_is_left_alone", "check_dont_overwrite_attributes"):
+    for name in ("check_data_is_left_alone", "check_dont_overwrite_parameters"):
         subject, check = found[f"estimator-Leaky-{name}"]
         with pytest.raises(ContractError, match=f"Leaky fails {name}"):
             check(subject)
