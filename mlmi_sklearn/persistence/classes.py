@@ -136,7 +136,8 @@ def _inner(name: str) -> Any:
 def _registered(cls: type[Any]) -> str | None:
     """Return the qualified name under which an estimator is registered."""
     if cls.__module__.partition(".")[0] == _ROOT:
-        return _built_in(cls)
+        known: Any = cls
+        return _built_in(known)
     return _name_among(list_components("estimator"), cls)
 
 
