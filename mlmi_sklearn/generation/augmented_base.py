@@ -31,6 +31,7 @@ from sklearn.utils.validation import (
 from ..base.inputs import as_host_array
 from ..base.state import rollback
 from ..components.doclink import DocumentationLink
+from ..persistence.flat import PlainState
 from .augmented_drawing import Drawn, Order, draw
 from .augmented_weights import rows_with_weight, scaled_weights
 from .cgan import CGANSampler
@@ -51,7 +52,7 @@ def inner_has(method: str) -> Callable[[Any], bool]:
     return check
 
 
-class Augmented(DocumentationLink, MetaEstimatorMixin):
+class Augmented(DocumentationLink, PlainState, MetaEstimatorMixin):
     """Mixin: all that does not depend on the kind of target."""
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {

@@ -26,6 +26,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..components.doclink import DocumentationLink
 from ..metrics import predictive_uncertainty
+from ..persistence.flat import PlainState
 from ..supervised import NetClassifier
 from .instances import EnsembleInstances
 from .members import bootstrap_rows, finite_log, probabilities_of, train_member
@@ -37,6 +38,7 @@ Array = NDArray[Any]
 
 class DeepEnsembleClassifier(
     DocumentationLink,
+    PlainState,
     EnsembleInstances,
     MetaEstimatorMixin,
     ClassifierMixin,

@@ -4,7 +4,14 @@ import pytest
 import skops.io
 from sklearn.base import BaseEstimator
 
-from mlmi_sklearn import AttentionPooling, InstanceWise, MILClassifier, all_estimators
+from mlmi_sklearn import (
+    AttentionPooling,
+    AugmentedClassifier,
+    CGANSampler,
+    InstanceWise,
+    MILClassifier,
+    all_estimators,
+)
 from mlmi_sklearn.persistence.flat import expand, flatten
 from mlmi_sklearn.testing._estimator_subject import EstimatorSubject, require_same
 
@@ -22,7 +29,7 @@ def full_name(cls):
     return f"{cls.__module__}.{cls.__name__}"
 
 
-# Those whose inner estimator is long to train by default have it in other tests.
+# Those two train their default sampler for long; see the test below.
 ESTIMATORS = [
     *(quick(cls) for name, cls in all_estimators() if name[:9] != "Augmented"),
     MILClassifier(pooling=AttentionPooling(hidden=4), max_epochs=1),
@@ -41,6 +48,17 @@ def test_one_trusted_type(estimator):
     found = skops.io.loads(data, trusted=[type(model)])
     expected = subject.outputs(model, X)
     require_same(subject.outputs(found, X), expected, "a copy by skops differs")
+
+
+def test_an_estimator_that_was_passed_is_named_too(kit):
+    model = AugmentedClassifier(sampler=CGANSampler(max_iter=1), random_state=0)
+    data = skops.io.dumps(model.fit(*kit.table()))
+    assert skops.io.get_untrusted_types(data=data) == sorted(
+        [full_name(AugmentedClassifier), full_name(CGANSampler)]
+    )
+    model.sampler = None
+    data = skops.io.dumps(model)
+    assert skops.io.get_untrusted_types(data=data) == [full_name(AugmentedClassifier)]
 
 
 def test_only_what_must_be_is_flat():
