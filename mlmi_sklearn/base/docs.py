@@ -25,7 +25,7 @@ TRAINING_PARAMETERS = cleandoc("""
         ``"exponential"``, or a callable from the share of training done (0 to 1) to a
         factor on ``lr``.
     max_epochs : int, default={max_epochs}
-        Passes over the training data.
+        Passes over the training data.{more_epochs}
     {batch_size}early_stopping : bool, default=False
         Whether to set aside a part of the training data, stop when its loss no longer
         falls, and go back to the best weights.
@@ -81,7 +81,7 @@ def with_training_parameters(
     Parameters
     ----------
     lr, weight_decay, max_epochs : str
-        The estimator's defaults, as they should read.
+        The estimator's defaults, as they should read; more lines explain the last.
     batch_size : str or None, default=None
         Type, default and meaning of ``batch_size``; None for 128 rows, an empty text
         where there is no such parameter.
@@ -111,10 +111,12 @@ def with_training_parameters(
     >>> "max_epochs : int, default=7" in Mine.__doc__
     True
     """
+    epochs, _, more = max_epochs.partition("\n")
     text = TRAINING_PARAMETERS.format(
         lr=lr,
         weight_decay=weight_decay,
-        max_epochs=max_epochs,
+        max_epochs=epochs,
+        more_epochs=f"\n{more}" if more else "",
         batch_size=_batch_size(batch_size),
         class_weight=_CLASS_WEIGHT if classifier else "",
         optimizer=optimizer,

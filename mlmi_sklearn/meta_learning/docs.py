@@ -18,8 +18,9 @@ PACE: dict[str, Any] = {
     "lr": "3e-3",
     "weight_decay": "0.0",
     "lr_schedule": "cosine",
-    "max_epochs": """"auto", which is about 1,000 steps with groups, 10 epochs of
-        episodes from classes, and 1 from a set without either""",
+    "max_epochs": """"auto"
+    ``"auto"`` is about 1,000 steps with groups, 10 epochs of episodes from
+    classes, and 1 epoch from a set without either.""",
     "batch_size": "",  # tasks are counted, by meta_batch_size
     "classifier": False,
 }

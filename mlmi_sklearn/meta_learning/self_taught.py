@@ -69,13 +69,17 @@ class _AutoencoderNet(LeanNet):
 class SelfTaughtTransformer(
     ClassNamePrefixFeaturesOutMixin, TransformerMixin, TorchEstimator
 ):
-    """Learn features from samples without labels, for a task that has few.
+    r"""Learn features from samples without labels, for a task that has few.
 
     The samples need not be of the classes, nor from the place, of the task: that is
     what sets self-taught learning apart from semi-supervised learning. Features are
     the code of an autoencoder, trained to bring back its standardised input x from an
-    input x~ of which a share is masked:
-    min mean_i l(D(E(x~_i)), x_i) + sparsity * |E(x~_i)|_1 / code_size.
+    input :math:`\tilde x` of which a share is masked:
+
+    .. math:: \min \frac1n \sum_i l(D(E(\tilde x_i)), x_i)
+        + \frac{\lambda}{k} \lVert E(\tilde x_i) \rVert_1,
+
+    where :math:`\lambda` is ``sparsity`` and k is ``code_size``.
 
     Parameters
     ----------

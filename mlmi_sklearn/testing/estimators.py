@@ -62,8 +62,8 @@ def check_mlmi_estimator(
     estimator : estimator
         An instance, not a class. It is cloned, never fitted itself.
     family : {"mil", "domain_adaptation", "generation", "any"}, default=None
-        Which further checks to run; "any" for none. None finds out, as
-        :func:`family_of` does.
+        Which further checks to run; "any" for none. None finds
+        out.
     sklearn_checks : bool, default=True
         Whether to run scikit-learn's checks too.
     on_fail : {"raise", None}, default="raise"

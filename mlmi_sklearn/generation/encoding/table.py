@@ -33,7 +33,7 @@ class TableCodec:
     """Turn tables into vectors for a net and vectors into tables.
 
     What each column is gets found out from its type and from how often its numbers
-    repeat, see :mod:`.detection`. Categories, missing cells and numbers that are
+    repeat. Categories, missing cells and numbers that are
     events of their own become probabilities, all other numbers values on a scale on
     which a generator trains well. A decoded table has the columns, types and
     categories of the training table; numbers lie on its grid and within its range.
@@ -46,8 +46,8 @@ class TableCodec:
         function of X that returns such. Columns of type category, bool or string, and
         of objects other than numbers, always are.
     preprocess : {"auto", "standard", "minmax", "none"} or transformer, default="auto"
-        Scales of numbers. ``"auto"``: pixels share one from 0 to 1, see
-        :func:`~.scaling.shared_range`; others are standardised, those with heavy tails
+        Scales of numbers. ``"auto"``: pixels share one from 0 to 1, those
+        of images; others are standardised, those with heavy tails
         through an inverse hyperbolic sine. A transformer with ``inverse_transform`` is
         fitted to all columns of numbers together.
 

@@ -18,7 +18,7 @@ __all__ = ["Generator", "check_grid_shape"]
 
 
 class Generator(nn.Module):
-    """Base of the generators: it sorts out its inputs and calls :meth:`generate`.
+    """Base of the generators: it sorts out its inputs and calls ``generate``.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ class Generator(nn.Module):
 
     @property
     def code_size(self) -> int:
-        """Width of what :meth:`generate` is given as `code`."""
+        """Width of what :meth:`Generator.generate` is given as `code`."""
         return self.latent_dim + self.vector_size
 
     def forward(

@@ -43,7 +43,7 @@ class MetaModel(nn.Module):
     rate : float, default=0.1
         Step size within tasks.
     rates : str, default="given"
-        As in :class:`StepSizes`.
+        Step sizes: "given", "learn", "learn-per-step" or "elementwise".
     steps : int, default=1
         Inner steps in training.
     max_norm : float or None, default=10.0

@@ -42,9 +42,9 @@ class TaskNorm(nn.Module):
     Attributes
     ----------
     row_weight : Tensor of shape (B,) or None
-        0 for rows that only fill up a batch; set by :func:`task_batch`.
+        0 for rows that only fill up a batch; set for each batch.
     step : int
-        Inner steps done; set by :func:`task_batch`.
+        Inner steps done; set for each batch.
     measure : bool
         Whether the next batch gives the fixed statistics of ``"frozen"``.
 
