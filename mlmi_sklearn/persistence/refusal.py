@@ -39,7 +39,8 @@ def _describe(value: Any) -> str:
         return f"the class {value.__module__}.{value.__qualname__}"
     if inspect.isroutine(value):
         name = getattr(value, "__qualname__", repr(value))
-        return f"the function {getattr(value, '__module__', '')}.{name}"
+        home = getattr(value, "__module__", None)
+        return f"the function {f'{home}.' if home else ''}{name}"
     kind = type(value)
     return f"an object of the class {kind.__module__}.{kind.__qualname__}"
 
