@@ -91,7 +91,7 @@ class EfficientNet(Encoder):
     Parameters
     ----------
     input_shape : tuple of int
-        Images or volumes.
+        Images or volumes; sides are padded to multiples of 32.
     model_name : str, default="efficientnet-b0"
         ``"efficientnet-b0"`` to ``"efficientnet-b8"``, from small to large.
     norm : str or tuple, default=("batch", {"eps": 1e-3, "momentum": 0.1})
@@ -122,7 +122,8 @@ class EfficientNet(Encoder):
         model_name: str = "efficientnet-b0",
         norm: str | tuple[Any, ...] = ("batch", {"eps": 1e-3, "momentum": 0.1}),
     ) -> None:
-        super().__init__(input_shape, least=1)
+        # MONAI computes the paddings of its strides for whole multiples.
+        super().__init__(input_shape, least=32, step=32)
         net = EfficientNetBN(
             model_name,
             pretrained=False,

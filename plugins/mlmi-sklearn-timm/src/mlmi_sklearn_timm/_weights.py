@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from ._torchvision import import_timm
@@ -41,18 +42,41 @@ def load_pretrained(
     """
     overlay = _overlay(name, source)
     try:
-        made: nn.Module = import_timm().create_model(
-            name,
-            pretrained=True,
-            pretrained_cfg_overlay=overlay,
-            in_chans=channels,
-            num_classes=0,
-            **options,
-        )
+        made = _seeded(name, channels, options, True, pretrained_cfg_overlay=overlay)
+        _require_loaded(made, _seeded(name, channels, options, False))
     # What is raised depends on the library that fetches, and on the file.
     except Exception as error:
         raise ValueError(_advice(name, source, error)) from error
     return made.train()
+
+
+def _seeded(
+    name: str, channels: int, options: dict[str, Any], pretrained: bool, **extra: Any
+) -> nn.Module:
+    """Build a model, with the same random numbers at every call."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        made: nn.Module = import_timm().create_model(
+            name,
+            pretrained=pretrained,
+            in_chans=channels,
+            num_classes=0,
+            **options,
+            **extra,
+        )
+    return made
+
+
+def _require_loaded(made: nn.Module, fresh: nn.Module) -> None:
+    """Raise if weights are still the random ones: timm passes over what is missing."""
+    before = dict(fresh.named_parameters())
+    missing = [
+        key
+        for key, weight in made.named_parameters()
+        if weight.ndim > 1 and weight.any() and torch.equal(weight, before[key])
+    ]
+    if missing:
+        raise KeyError(f"no weights for {', '.join(missing[:3])} and others")
 
 
 def _overlay(name: str, source: bool | str) -> dict[str, Any]:

@@ -1,0 +1,22 @@
+"""No test goes to the network, and the plugin under test is switched on."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+for switch in ("MLMI_SKLEARN_PLUGINS", "MLMI_SKLEARN_DISABLE"):
+    os.environ.pop(switch, None)
+
+
+@pytest.fixture(scope="session")
+def images():
+    """Return 24 images of 32 x 32 pixels, half of them with a bright square."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(0, 0.3, (24, 1, 32, 32)).astype("float32")
+    y = np.arange(24) % 2
+    X[y == 1, :, 8:20, 8:20] += 2
+    return X, y
