@@ -23,7 +23,11 @@ OURS = sorted(
     if not {"_build", "auto_examples"} & set(path.parts)
 )
 # What this page shows are files of plugins, to be installed before they can be used.
-ELSEWHERE = {"guides/plugins.md": "tests/plugins/test_guide.py"}
+ELSEWHERE = {
+    "guides/plugins.md": "tests/plugins/test_guide.py",
+    # Section by section, each where its package is installed.
+    "guides/works_with.md": "tests/integrations/test_works_with.py",
+}
 PAGES = [
     name
     for name in OURS
