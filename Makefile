@@ -100,7 +100,7 @@ bench-science: $(VENV)/base.stamp
 	$(RUN) benchmarks/readme_table.py
 
 docs: $(VENV)/docs.stamp
-	$(RUN) -m sphinx -b html -W --keep-going $(ARGS) docs docs/_build/html
+	$(RUN) -m sphinx -b html -W --keep-going -j auto $(ARGS) docs docs/_build/html
 
 docs-linkcheck: $(VENV)/docs.stamp
 	$(RUN) -m sphinx -b linkcheck -D plot_gallery=0 $(ARGS) docs docs/_build/linkcheck
