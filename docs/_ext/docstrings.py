@@ -13,23 +13,33 @@ from sphinx.application import Sphinx
 
 __all__ = ["escape_stars", "join_types", "setup"]
 
-STAR = re.compile(r"(?<=[\s(])\*(?=\w+[),])")
-CODE = re.compile(r"^\s*(>>>|\.\.\. )|``")
+STAR = re.compile(r"(?<=[\s(])\*(?=\w+(?:\[[^\]]*\])?[),])")
+LITERAL = re.compile(r"(``.*?``)")
+DOCTEST = re.compile(r"\s*(>>>|\.\.\.) ")
+TYPE = re.compile(r"(\s*)\S.* : ")
 
 
 def join_types(lines: list[str]) -> list[str]:
-    r"""Return lines with those that end in a backslash joined to the next.
+    r"""Return lines with types that go on in the next line joined to it.
 
     >>> join_types(["x : int, \\", "        default=1", "    A number."])
     ['x : int, default=1', '    A number.']
     """
     found: list[str] = []
     for line in lines:
-        if found and found[-1].endswith("\\") and " : " in found[-1]:
+        if found and _goes_on(found[-1], line):
             found[-1] = found[-1].rstrip(" \\") + " " + line.strip()
         else:
             found.append(line)
     return found
+
+
+def _goes_on(line: str, after: str) -> bool:
+    kind = TYPE.match(line)
+    if kind is None or not after.strip():
+        return False
+    # A description is four columns in.
+    return line.endswith("\\") or after.startswith(kind[1] + 8 * " ")
 
 
 def escape_stars(line: str) -> str:
@@ -40,7 +50,11 @@ def escape_stars(line: str) -> str:
     >>> escape_stars(">>> f(*names)")
     '>>> f(*names)'
     """
-    return line if CODE.search(line) else STAR.sub(r"\\*", line)
+    if DOCTEST.match(line):
+        return line
+    parts = LITERAL.split(line)
+    parts[::2] = [STAR.sub(r"\\*", part) for part in parts[::2]]
+    return "".join(parts)
 
 
 def mend(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: Any) -> None:

@@ -157,6 +157,15 @@ def test_types_of_parameters_are_mended(extension):
     lines = ["x : int, \\", "    default=1", "    Of shape (B, *shape).", "`f(*a)`"]
     docstrings.mend(None, "class", "name", None, None, lines)
     assert lines == ["x : int, default=1", "    Of shape (B, \\*shape).", "`f(\\*a)`"]
+    lines = [
+        "x : int,",
+        "        or *more[1:])",
+        "    Text : of",
+        "    it, (*a, ``(*a)``).",
+    ]
+    docstrings.mend(None, "class", "name", None, None, lines)
+    assert lines[:2] == ["x : int, or \\*more[1:])", "    Text : of"]
+    assert lines[2:] == ["    it, (\\*a, ``(*a)``)."]
     lines = ["    >>> f(*names)", "    ``f(*names)``", "an *emphasis* and **x**"]
     docstrings.mend(None, "class", "name", None, None, same := list(lines))
     assert same == lines
