@@ -1,7 +1,7 @@
 """Types of parameters as numpydoc can read them.
 
-A type may go on in the next line after a backslash, and shapes have stars, as in
-``(B, *shape)``; reStructuredText reads a star as the beginning of emphasis.
+A type may go on in the next line, and shapes have stars and fitted sizes, as in ``(B,
+*shape)`` and ``(n, width_)``. reStructuredText would read emphasis and links there.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
-__all__ = ["escape_stars", "join_types", "setup"]
+__all__ = ["escape_shapes", "join_types", "setup"]
 
 STAR = re.compile(r"(?<=[\s(])\*(?=\w+(?:\[[^\]]*\])?[),])")
+SHAPE = re.compile(r"\([^()`]*\)")
+FITTED = re.compile(r"(?<=\w)_(?=[,)])")
 LITERAL = re.compile(r"(``.*?``)")
 DOCTEST = re.compile(r"\s*(>>>|\.\.\.) ")
 TYPE = re.compile(r"(\s*)\S.* : ")
@@ -42,24 +44,28 @@ def _goes_on(line: str, after: str) -> bool:
     return line.endswith("\\") or after.startswith(kind[1] + 8 * " ")
 
 
-def escape_stars(line: str) -> str:
+def escape_shapes(line: str) -> str:
     r"""Return a line whose shapes are read as they stand; code stays as it is.
 
-    >>> escape_stars("x : Tensor of shape (B, *shape)")
+    >>> escape_shapes("x : Tensor of shape (B, *shape)")
     'x : Tensor of shape (B, \\*shape)'
-    >>> escape_stars(">>> f(*names)")
+    >>> escape_shapes(">>> f(*names)")
     '>>> f(*names)'
     """
     if DOCTEST.match(line):
         return line
     parts = LITERAL.split(line)
-    parts[::2] = [STAR.sub(r"\\*", part) for part in parts[::2]]
+    parts[::2] = [SHAPE.sub(_fitted, STAR.sub(r"\\*", part)) for part in parts[::2]]
     return "".join(parts)
+
+
+def _fitted(shape: re.Match[str]) -> str:
+    return FITTED.sub(r"\\_", shape[0])
 
 
 def mend(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: Any) -> None:
     """Change the lines of a docstring in place."""
-    lines[:] = map(escape_stars, join_types(list(lines)))
+    lines[:] = map(escape_shapes, join_types(list(lines)))
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -166,6 +166,13 @@ def test_types_of_parameters_are_mended(extension):
     docstrings.mend(None, "class", "name", None, None, lines)
     assert lines[:2] == ["x : int, or \\*more[1:])", "    Text : of"]
     assert lines[2:] == ["    it, (\\*a, ``(*a)``)."]
+    lines = [
+        "a_, b_ : array of shape (n, width_)",
+        "    Given (``width_``) by c_, (d).",
+    ]
+    docstrings.mend(None, "class", "name", None, None, lines)
+    assert lines[0] == "a_, b_ : array of shape (n, width\\_)"
+    assert lines[1] == "    Given (``width_``) by c_, (d)."
     lines = ["    >>> f(*names)", "    ``f(*names)``", "an *emphasis* and **x**"]
     docstrings.mend(None, "class", "name", None, None, same := list(lines))
     assert same == lines
