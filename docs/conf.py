@@ -117,6 +117,7 @@ sphinx_gallery_conf = {
     "doc_module": ("mlmi_sklearn",),
     "remove_config_comments": True,
     "download_all_examples": False,
+    "parallel": True,  # as many as `-j` says
     "show_memory": False,
     "show_signature": False,
     "write_computation_times": False,
