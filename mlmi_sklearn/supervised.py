@@ -215,6 +215,8 @@ class NetRegressor(RegressorOutputs, TorchEstimator):
         Size of the first dimension of a sample.
     feature_names_in_ : ndarray of str
         Only when ``X`` had column names.
+    link_ : str
+        How raw outputs become predictions.
     device_ : str
         Where the net is.
 

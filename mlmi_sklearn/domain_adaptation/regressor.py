@@ -56,6 +56,8 @@ class DANNRegressor(DomainTargets, RegressorOutputs, DomainEstimator):
     ----------
     y_mean_, y_scale_ : float or ndarray of shape (n_outputs,)
         Mean and standard deviation of the training targets.
+    class_shares_ : None
+        There are no classes to estimate the shares of.
     {fitted}
 
     See Also

@@ -74,6 +74,10 @@ class CGANSampler(SamplerTags, Resampling, Judging, GenerativeEstimator):
         Size of the first dimension of a sample.
     feature_names_in_ : ndarray of str
         Only when ``X`` had column names.
+    loss_curve_ : list of float
+        Loss of the generator, one a row of ``history_``.
+    link_ : str
+        How raw outputs become predictions.
     device_ : str
         Where the net is.
 

@@ -130,6 +130,12 @@ class ImageTranslator(Translating):
         Size of the first dimension of a sample.
     feature_names_in_ : ndarray of str
         Only when ``X`` had column names.
+    best_iter_ : int
+        The step whose weights are kept.
+    loss_curve_ : list of float
+        Loss of the generator, one a row of ``history_``.
+    link_ : str
+        How raw outputs become predictions.
     device_ : str
         Where the net is.
 

@@ -95,6 +95,8 @@ _TEXTS = {
         Size of the first dimension of a sample, the column of tasks not counted.
     feature_names_in_ : ndarray of str
         Only when ``X`` had column names.
+    link_ : str
+        How raw outputs become predictions.
     device_ : str
         Where the net is.""",
 }

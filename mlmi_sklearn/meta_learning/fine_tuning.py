@@ -57,8 +57,6 @@ class FineTuneClassifier(FineTuned, NetClassifier):
     classes_ : ndarray of shape (n_classes,)
         The classes; for multi-label targets the label numbers.
     {fitted}
-    link_ : str
-        How scores become probabilities.
 
     See Also
     --------

@@ -115,8 +115,8 @@ class SelfTaughtTransformer(
         Size of the first dimension of a sample.
     feature_names_in_ : ndarray of str
         Only when ``X`` had column names.
-    device_ : str
-        Where the net is.
+    link_, device_ : str
+        What outputs are, the identity, and where the net is.
 
     See Also
     --------

@@ -42,6 +42,22 @@ class MILOrdinalClassifier(MILClassifier):
     ----------
     classes_ : ndarray of shape (n_classes,)
         The grades, ascending.
+    net_ : skorch.NeuralNet
+        The trained net.
+    history_ : DataFrame
+        Loss, learning rate and duration, one row an epoch.
+    loss_curve_ : list of float
+        Training loss of each epoch.
+    n_iter_ : int
+        Epochs trained.
+    n_features_in_ : int
+        Features of an instance.
+    feature_names_in_ : ndarray of str
+        Only when ``X`` was a table with column names.
+    link_ : str
+        How scores become probabilities.
+    device_ : str
+        Where the net is.
 
     See Also
     --------

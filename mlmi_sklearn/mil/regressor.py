@@ -74,6 +74,8 @@ class MILRegressor(RegressorOutputs, BagEstimator):
         Features of an instance.
     feature_names_in_ : ndarray of str
         Only when ``X`` was a table with column names.
+    link_ : str
+        How raw outputs become predictions.
     device_ : str
         Where the net is.
 

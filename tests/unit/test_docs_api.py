@@ -9,11 +9,16 @@ import doctest
 import inspect
 import re
 import runpy
+import warnings
 from functools import cache, cached_property
 from importlib import import_module
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
+
+import mlmi_sklearn
 
 docscrape = pytest.importorskip("numpydoc.docscrape")
 validation = pytest.importorskip("numpydoc.validate")
@@ -168,6 +173,11 @@ def test_doctest_finds_every_example():
     report(problems)
 
 
+def test_estimators_name_their_neighbours():
+    found = dict(mlmi_sklearn.all_estimators())
+    report([name for name, cls in found.items() if not sections(cls)["See Also"]])
+
+
 # -- parameters ------------------------------------------------------------------------
 
 
@@ -269,6 +279,50 @@ def test_errors_are_documented():
             known = not error or error in listed or not error[0].isupper()
             if not (known or overrides(name)):
                 problems.append(f"{name}: raises {error}")
+    report(problems)
+
+
+# -- fitted attributes -----------------------------------------------------------------
+
+QUICK = {"max_epochs": 1, "max_iter": 2, "n_estimators": 2, "finetune_steps": 1}
+QUICK |= {"episodes_per_epoch": 1, "cv": 2, "n_components": 2, "random_state": 0}
+# What an estimator of the table below has in other cases only, as its text says.
+CONDITIONAL = re.compile(r"only|with ``mode", re.IGNORECASE)
+
+
+def fitted(cls):
+    """Fit as briefly as can be on a table with names of columns."""
+    model = cls()
+    known = model.get_params(deep=False)
+    model.set_params(**{k: v for k, v in QUICK.items() if k in known})
+    if "sampler" in known:
+        model.set_params(sampler=mlmi_sklearn.CGANSampler(max_iter=2))
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(24, 3)), columns=list("abc"))
+    y = np.arange(24) % 2
+    if cls.__name__.endswith("Regressor"):
+        y = y + 0.5 * X["a"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return model.fit(X, y)
+
+
+def attributes(model):
+    names = {n for n in dir(model) if n.endswith("_") and not n.startswith("_")}
+    return {n for n in names - set(model.get_params(deep=False)) if hasattr(model, n)}
+
+
+def test_attributes_of_estimators_are_those_after_fit():
+    problems = []
+    for name, cls in mlmi_sklearn.all_estimators():
+        rows = sections(cls)["Attributes"]
+        told = {n: " ".join(row.desc) for row in rows for n in row.name.split(", ")}
+        there = attributes(fitted(cls))
+        problems += [f"{name}: {n} has no text" for n in sorted(there - set(told))]
+        missing = [
+            n for n in told if n not in there and not CONDITIONAL.search(told[n])
+        ]
+        problems += [f"{name}: there is no {n}" for n in missing]
     report(problems)
 
 
