@@ -64,8 +64,7 @@ class ImportanceWeightedClassifier(
     ----------
     estimator : estimator, default=None
         Any classifier whose ``fit`` takes ``sample_weight``, or a pipeline that ends in
-        one. None means ``LogisticRegression(max_iter=1000)``. Parameters are reached
-        as ``estimator__*``.
+        one. None means ``LogisticRegression(max_iter=1000)``.
     method : {"classifier", "kliep"}, default="classifier"
         How weights are estimated: by a probabilistic classifier of the domains, or by
         KLIEP; see :func:`~mlmi_sklearn.domain_adaptation.estimate_density_ratio`.
