@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ._core import fail, require
-from ._subjects import SHAPES, Subject
+from ._subjects import SHAPES, Subject, kinds_among
 from ._tensors import TOLERANCE, require_close, require_finite, seeded
 
 __all__ = ["AUGMENTATION_CHECKS", "AugmentationSubject"]
@@ -28,12 +28,13 @@ class AugmentationSubject(Subject):
     def takes(self) -> tuple[str, ...]:
         """What it is for: its tag, images without one."""
         said = self.part.tags.get("input", "image")
-        return (said,) if isinstance(said, str) else tuple(said)
+        kinds = [said] if isinstance(said, str) else list(said)
+        return tuple(kinds_among(kinds, "input", SHAPES))
 
     def batch(self, dtype: torch.dtype = torch.float32, kind: str = "") -> Tensor:
         """Return four samples, of the first kind unless another is named."""
         with seeded(1):
-            shape = SHAPES.get(kind or self.takes[0], SHAPES["image"])
+            shape = SHAPES[kind or self.takes[0]]
             return torch.rand(4, *shape).to(dtype)
 
     def call(self, change: Any, batch: Tensor, seed: int = 0) -> Tensor:

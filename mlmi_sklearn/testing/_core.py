@@ -23,6 +23,7 @@ __all__ = [
     "CheckResult",
     "ContractError",
     "fail",
+    "fail_with",
     "place",
     "require",
     "run_checks",
@@ -197,13 +198,13 @@ def _hint(error: BaseException) -> str:
     if isinstance(error, TypeError) and "required positional argument" in text:
         return (
             " Give every parameter a default, or pass register(..., example={...}) "
-            "with what the checks should pass. What is called with what is in "
-            "mlmi_sklearn/components/hookspecs.py."
+            "with what the checks should pass. The docstrings of "
+            "mlmi_sklearn.components.hookspecs say what is called with what."
         )
     if isinstance(error, TypeError) and "unexpected keyword argument" in text:
         return " The keys of example have to be parameters of the factory."
     if isinstance(error, TypeError) and "positional argument" in text:
-        return " What is called with what is in mlmi_sklearn/components/hookspecs.py."
+        return " mlmi_sklearn.components.hookspecs says what is called with what."
     return ""
 
 
@@ -230,6 +231,27 @@ def fail(problem: str, remedy: str = "") -> NoReturn:
         As in :func:`require`.
     """
     raise ContractError(f"{problem} {remedy}".strip())
+
+
+def fail_with(error: Exception, when: str, remedy: str = "") -> NoReturn:
+    """Raise a ContractError about an exception of the subject.
+
+    Parameters
+    ----------
+    error : Exception
+        What it raised; a ContractError is raised again as it is.
+    when : str
+        What it was given, as the beginning of the sentence.
+    remedy : str
+        As in :func:`require`.
+    """
+    if isinstance(error, ContractError):
+        raise error
+    text = describe_error(error).rstrip(".")
+    hint = _hint(error).strip() or remedy
+    raise ContractError(
+        f"{when} raised {text}{place(error)}. {hint}".strip()
+    ) from error
 
 
 def run_checks(

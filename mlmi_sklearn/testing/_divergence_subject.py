@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ._core import require
+from ._core import fail_with, require
 from ._subjects import Subject
 from ._tensors import seeded
 
@@ -44,8 +44,16 @@ class DivergenceSubject(Subject):
 
     def between(self, module: Any, zs: Tensor, zt: Tensor, **keywords: Any) -> Tensor:
         """Call the divergence, with the same random numbers every time."""
-        with seeded(7):
-            value = module(zs, zt, **keywords)
+        try:
+            with seeded(7):
+                value = module(zs, zt, **keywords)
+        except Exception as error:
+            given = f" with {', '.join(keywords)}" if keywords else ""
+            fail_with(
+                error,
+                f"{len(zs)} and {len(zt)} rows{given}",
+                "The samples may have different numbers of rows, and a single one.",
+            )
         require(
             isinstance(value, Tensor) and value.ndim == 0,
             f"it returned {describe(value)} for {len(zs)} and {len(zt)} rows.",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
-from ._core import require
+from ._core import fail, fail_with, require
 from ._divergence_keywords import DIVERGENCE_KEYWORD_CHECKS
 from ._divergence_subject import DivergenceSubject, describe
 from ._subjects import Subject
@@ -107,18 +109,10 @@ def check_samples_are_left_alone(subject: DivergenceSubject) -> None:
 def check_scalars(subject: Subject) -> None:
     """discriminator(real, fake) and generator(fake) are finite scalars."""
     loss = subject.build()
-    for method in ("discriminator", "generator"):
-        found = getattr(loss, method, None)
-        require(callable(found), f"it has no method {method!r}.", "Add it.")
     for size in (0.0, 1.0, 1e4):
         real, fake = _logits(size), -_logits(size)
-        values = loss.discriminator(real, fake), loss.generator(fake)
-        for name, value in zip(("discriminator", "generator"), values, strict=True):
-            require(
-                isinstance(value, Tensor) and value.ndim == 0,
-                f"{name} returned {describe(value)}.",
-                "Average over the batch.",
-            )
+        for name, scores in (("discriminator", (real, fake)), ("generator", (fake,))):
+            value = _value(loss, name, *scores)
             remedy = "Use logsigmoid or softplus instead of log."
             require_finite(value, f"{name} for scores of {size:g}", remedy)
 
@@ -128,19 +122,46 @@ def check_opponents(subject: Subject) -> None:
     loss = subject.build()
     real = torch.full((6, 1), 0.2, requires_grad=True)
     fake = torch.full((6, 1), 0.3, requires_grad=True)
-    up, down = torch.autograd.grad(loss.discriminator(real, fake), [real, fake])
+    up, down = _slopes(loss, "discriminator", real, fake)
     require(
-        float(up.sum()) < 0 < float(down.sum()),
-        f"slopes of the discriminator's loss are {float(up.sum()):.3g} for real and "
-        f"{float(down.sum()):.3g} for fake scores.",
+        up < 0 < down,
+        f"slopes of the discriminator's loss are {up:.3g} for real and {down:.3g} for "
+        "fake scores.",
         "They should be negative and positive: both losses are minimised.",
     )
-    (slope,) = torch.autograd.grad(loss.generator(fake), fake)
+    (slope,) = _slopes(loss, "generator", fake)
     require(
-        float(slope.sum()) < 0,
-        f"the slope of the generator's loss is {float(slope.sum()):.3g}.",
+        slope < 0,
+        f"the slope of the generator's loss is {slope:.3g}.",
         "It should be negative: the generator wants high scores for fakes.",
     )
+
+
+def _value(loss: Any, method: str, *scores: Tensor) -> Tensor:
+    """Call one of the two methods, and make sure that it returns a scalar."""
+    function = getattr(loss, method, None)
+    names = "real, fake" if len(scores) == 2 else "fake"
+    if not callable(function):
+        fail(f"it has no method {method!r}.", f"Define {method}(self, {names}).")
+    try:
+        value: Any = function(*scores)
+    except Exception as error:
+        fail_with(error, f"{method}({names})", f"It is called as {method}({names}).")
+    require(
+        isinstance(value, Tensor) and value.ndim == 0,
+        f"{method} returned {describe(value)}.",
+        "Return the mean over the batch, a scalar tensor.",
+    )
+    return value
+
+
+def _slopes(loss: Any, method: str, *scores: Tensor) -> list[float]:
+    """Return by how much a loss grows with each kind of scores."""
+    value = _value(loss, method, *scores)
+    remedy = "Compute it of the scores, without detach() or torch.no_grad()."
+    require(value.requires_grad, f"{method} has no gradient.", remedy)
+    found = torch.autograd.grad(value, scores, allow_unused=True)
+    return [0.0 if slope is None else float(slope.sum()) for slope in found]
 
 
 def _logits(size: float) -> Tensor:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ._core import require
-from ._subjects import Subject
+from ._core import fail_with, require
+from ._subjects import Subject, kinds_among
 from ._tensors import TOLERANCE, require_close, require_finite, seeded
 
 __all__ = ["LOSS_CHECKS", "LossSubject"]
 
 _LINKS = ("softmax", "sigmoid", "identity")
+_TASKS = ("classification", "regression")
 
 
 class LossSubject(Subject):
@@ -27,12 +28,30 @@ class LossSubject(Subject):
         if said is None:
             link = getattr(self.build(), "link", None)
             return ("regression",) if link == "identity" else ("classification",)
-        return (said,) if isinstance(said, str) else tuple(said)
+        kinds = [said] if isinstance(said, str) else list(said)
+        return tuple(kinds_among(kinds, "task", _TASKS))
 
-    def batches(self, loss: Any, n: int = 6) -> Iterator[tuple[str, Tensor, Tensor]]:
+    def function(self) -> Callable[[Tensor, Tensor], Any]:
+        """Build the loss, to be called so that an error says what it was given."""
+        loss = self.build()
+
+        def call(raw: Tensor, target: Tensor) -> Any:
+            try:
+                return loss(raw, target)
+            except Exception as error:
+                fail_with(error, _given(raw, target), _shape_of(raw, target))
+
+        return call
+
+    @property
+    def columns(self) -> int:
+        """Number of scores for each target of a regression."""
+        return int(getattr(self.build(), "outputs_per_target", 1))
+
+    def batches(self, n: int = 6) -> Iterator[tuple[str, Tensor, Tensor]]:
         """Yield name, scores and targets of every kind it has to understand."""
         rows = torch.arange(n)
-        columns = int(getattr(loss, "outputs_per_target", 1))
+        columns = self.columns
         for task in self.tasks:
             if task == "classification":
                 yield "two classes", _scores(n, 1), rows % 2
@@ -85,9 +104,9 @@ def check_link_is_the_right_one(subject: LossSubject) -> None:
 
 def check_is_unreduced(subject: LossSubject) -> None:
     """Scores (B, K) and targets give losses (B,), of the type of the scores."""
-    loss = subject.build()
+    loss = subject.function()
     for dtype in TOLERANCE:
-        for what, raw, target in subject.batches(loss):
+        for what, raw, target in subject.batches():
             raw = raw.to(dtype)
             target = target.to(dtype) if target.is_floating_point() else target
             for n in (1, 6):
@@ -118,9 +137,9 @@ def check_multi_label(subject: LossSubject) -> None:
 
 def check_rows_are_independent(subject: LossSubject) -> None:
     """The loss of an example does not depend on the others, nor on their order."""
-    loss = subject.build()
+    loss = subject.function()
     order = torch.tensor([4, 2, 0, 5, 1, 3])
-    for what, raw, target in subject.batches(loss):
+    for what, raw, target in subject.batches():
         value = loss(raw, target)
         _require_losses(value, len(raw), what)
         remedy = "Reduce over columns only, with dim=1."
@@ -133,8 +152,8 @@ def check_rows_are_independent(subject: LossSubject) -> None:
 
 def check_extreme_scores(subject: LossSubject) -> None:
     """Scores of ten thousand, right or wrong, give finite losses and gradients."""
-    loss = subject.build()
-    for what, raw, target in subject.batches(loss):
+    loss = subject.function()
+    for what, raw, target in subject.batches():
         for factor in (0.0, 1e4, -1e4):
             for dtype in TOLERANCE:
                 scores = (raw.sign() * factor).to(dtype).requires_grad_()
@@ -153,18 +172,18 @@ def check_extreme_scores(subject: LossSubject) -> None:
 
 def check_direction(subject: LossSubject) -> None:
     """Scores that agree with the target lose less, and gradients point there."""
-    loss = subject.build()
+    loss = subject.function()
     if "classification" in subject.tasks:
         _check_two_classes(loss)
         _check_three_classes(loss)
     if "regression" in subject.tasks:
-        _check_distances(loss)
+        _check_distances(loss, subject.columns)
 
 
 def check_arguments_are_left_alone(subject: LossSubject) -> None:
     """Neither scores nor targets are written to."""
-    loss = subject.build()
-    for _, raw, target in subject.batches(loss):
+    loss = subject.function()
+    for _, raw, target in subject.batches():
         before = raw.clone(), target.clone()
         with torch.no_grad():
             loss(raw, target)
@@ -209,8 +228,7 @@ def _check_three_classes(loss: Any) -> None:
     )
 
 
-def _check_distances(loss: Any) -> None:
-    columns = int(getattr(loss, "outputs_per_target", 1))
+def _check_distances(loss: Any, columns: int) -> None:
     target = torch.zeros(4, dtype=torch.float64)
     at = torch.tensor([-3.0, -1.0, 1.0, 3.0], dtype=torch.float64)
     raw = at[:, None].repeat(1, columns).requires_grad_()
@@ -227,6 +245,21 @@ def _check_distances(loss: Any) -> None:
 def _slope(loss: Any, raw: Tensor, target: Tensor) -> Tensor:
     (slope,) = torch.autograd.grad(loss(raw, target).sum(), raw)
     return slope
+
+
+def _given(raw: Tensor, target: Tensor) -> str:
+    """Say what a loss was given."""
+    what = "numbers" if target.is_floating_point() else "codes of classes"
+    return f"scores of shape {tuple(raw.shape)} and {what} of {tuple(target.shape)}"
+
+
+def _shape_of(raw: Tensor, target: Tensor) -> str:
+    """Say what scores of such a shape mean."""
+    if target.is_floating_point():
+        return "A single target comes as (B,): target.reshape(raw.shape)."
+    if raw.shape[1] == 1:
+        return "With one column, the column is the logit of class 1."
+    return "Column k is the score of class k."
 
 
 def _scores(n: int, columns: int, seed: int = 1) -> Tensor:

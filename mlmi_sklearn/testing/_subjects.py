@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 from ..components import Component
 from ..nn.segments import Segments
-from ._core import require
+from ._core import fail_with, require
 from ._tensors import seeded
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "ModuleSubject",
     "PoolingSubject",
     "Subject",
+    "kinds_among",
     "label_of",
 ]
 
@@ -30,6 +32,14 @@ SHAPES: dict[str, tuple[int, ...]] = {
     "volume": (1, 8, 8, 8),
     "sequence": (6, 10),
 }
+
+
+def kinds_among(found: list[Any], tag: str, known: Iterable[str]) -> list[str]:
+    """Return the values of a tag, or fail for one that nobody knows."""
+    good = bool(found) and all(kind in known for kind in found)
+    said = found[0] if len(found) == 1 else found
+    require(good, f"its tag {tag} is {said!r}.", f"Say one or several of {[*known]}.")
+    return found
 
 
 def label_of(part: Component) -> str:
@@ -98,9 +108,12 @@ class BackboneSubject(ModuleSubject):
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of one sample."""
-        takes = str(self.part.tags.get("input", "vector"))
-        given = self.part.example.get("input_shape", SHAPES.get(takes, (20,)))
-        return tuple(given)
+        given = self.part.example.get("input_shape")
+        if given is not None:
+            return tuple(given)
+        takes = self.part.tags.get("input", "vector")
+        kinds = [takes] if isinstance(takes, str) else list(takes)
+        return SHAPES[kinds_among(kinds, "input", SHAPES)[0]]
 
     @property
     def params(self) -> dict[str, Any]:
@@ -127,7 +140,16 @@ class BackboneSubject(ModuleSubject):
 
     def run(self, module: Any, inputs: Tensor) -> dict[str, Tensor]:
         """Call the backbone."""
-        return self.named(module(inputs))
+        try:
+            return self.named(module(inputs))
+        except Exception as error:
+            fail_with(
+                error,
+                f"built for samples of shape {self.shape}, a batch of shape "
+                f"{tuple(inputs.shape)}",
+                "Build it for any input_shape, or name one that it takes: "
+                "register(..., example={'input_shape': ...}).",
+            )
 
 
 class PoolingSubject(ModuleSubject):
