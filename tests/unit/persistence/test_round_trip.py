@@ -6,6 +6,7 @@ import warnings
 import joblib
 import numpy as np
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 
@@ -134,11 +135,29 @@ def test_where_nets_go(model, saved, write, kit):
     assert (found.device_, found.device) == ("cpu", "cpu")
     X, _ = kit.table()
     np.testing.assert_array_equal(found.predict_proba(X), model.predict_proba(X))
-    import torch
-
     if not torch.cuda.is_available():
         assert load(path).device_ == "cpu"
         with pytest.raises(ValueError, match="device='cuda:0' cannot be used"):
             load(path, device="cuda:0")
     with pytest.raises(ValueError, match="device='abacus' cannot be used"):
         load(path, device="abacus")
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_from_a_gpu_to_the_cpu(kit, tmp_path):
+    X, y = kit.table()
+    for model in (
+        NetClassifier(max_epochs=1, random_state=0, device="cuda"),
+        MAMLClassifier(
+            n_query=2, max_epochs=1, finetune_steps=1, random_state=0, device="cuda"
+        ),
+    ):
+        model.fit(X, y)
+        save(model, tmp_path / "a")
+        assert load(tmp_path / "a").device_.startswith("cuda")
+        found = load(tmp_path / "a", device="cpu")
+        assert found.device_ == "cpu"
+        np.testing.assert_allclose(
+            found.predict_proba(X), model.predict_proba(X), atol=1e-4
+        )
