@@ -172,7 +172,7 @@ def test_adapting_never_harms_the_support_nor_gives_nan(seed, rate, steps, size)
 
 
 @given(names=st.permutations(range(5)), seed=seeds)
-@settings(max_examples=8)
+@settings(max_examples=4)
 def test_names_of_tasks_do_not_matter(names, seed):
     """Tasks of two equal rows: whatever is drawn, a step sees the same numbers."""
     rng = np.random.default_rng(seed)
@@ -192,7 +192,7 @@ def test_names_of_tasks_do_not_matter(names, seed):
 
 
 @given(seed=seeds)
-@settings(max_examples=8)
+@settings(max_examples=4)
 def test_scores_do_not_depend_on_what_names_are_made_of(seed):
     X, y, groups = lines(5, 6, seed)
     meta = prior("regressor")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import warnings
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -71,14 +72,19 @@ CHOICES = [
 ]
 
 
+@pytest.fixture(scope="module")
+def plain():
+    """Return samples of a model without any choice."""
+    return sampler().fit(X, Y).sample(7, random_state=0)[0]
+
+
 @pytest.mark.parametrize("params", CHOICES, ids=str)
-def test_every_choice_changes_the_model_and_draws_finite_samples(params):
+def test_every_choice_changes_the_model_and_draws_finite_samples(params, plain):
     model = sampler(**params).fit(X, Y)
     samples, y = model.sample(7, random_state=0)
     assert samples.shape == (7, 4)
     assert np.isfinite(samples).all()
     assert set(y) <= {0, 1, 2}
-    plain = sampler().fit(X, Y).sample(7, random_state=0)[0]
     if params not in ({"generator": "mlp", "discriminator": "mlp"},):
         assert not np.array_equal(samples, plain)
 
@@ -395,17 +401,25 @@ def test_own_modules_are_copied_not_trained():
 
 # -- errors ---------------------------------------------------------------------------
 
-FITTED = sampler().fit(X, Y)
-BESIDE = sampler().fit(X, Y, condition=X[:, 0])
+
+@cache
+def fitted():
+    return sampler().fit(X, Y)
+
+
+@cache
+def beside():
+    return sampler().fit(X, Y, condition=X[:, 0])
+
 
 ERRORS = [
-    (lambda: FITTED.sample(0), ValueError, "n_samples must be at least 1"),
-    (lambda: FITTED.sample(1.5), TypeError, "whole number"),
-    (lambda: FITTED.sample(y=[0, 9]), ValueError, r"y contains \[9\]"),
-    (lambda: FITTED.sample(3, y=[0, 1]), ValueError, "y has 2 rows"),
-    (lambda: FITTED.sample(condition=[1.0]), ValueError, "fitted without one"),
-    (lambda: BESIDE.sample(2), ValueError, "Pass condition="),
-    (lambda: BESIDE.sample(y=[0, 1], condition=X[:3, 0]), ValueError, "as many"),
+    (lambda: fitted().sample(0), ValueError, "n_samples must be at least 1"),
+    (lambda: fitted().sample(1.5), TypeError, "whole number"),
+    (lambda: fitted().sample(y=[0, 9]), ValueError, r"y contains \[9\]"),
+    (lambda: fitted().sample(3, y=[0, 1]), ValueError, "y has 2 rows"),
+    (lambda: fitted().sample(condition=[1.0]), ValueError, "fitted without one"),
+    (lambda: beside().sample(2), ValueError, "Pass condition="),
+    (lambda: beside().sample(y=[0, 1], condition=X[:3, 0]), ValueError, "as many"),
     (lambda: sampler().fit(X).sample(y=[1]), ValueError, "fitted with no y"),
     (lambda: sampler().fit(X, Y[:5]), ValueError, "X has 60, but y has 5"),
     (lambda: sampler().fit(X, condition=X[:5]), ValueError, "condition has 5 rows"),
@@ -426,7 +440,7 @@ ERRORS = [
     (lambda: sampler(scoring="tst").fit(X, Y).score(X, Y), ValueError, "tstr"),
     (lambda: sampler(batch_size=1).fit(X), ValueError, "batch_size"),
     (lambda: sampler(condition="class").fit(X, [None] * 60), ValueError, "y"),
-    (lambda: FITTED.score_samples(X[:, :2]), ValueError, "2 features"),
+    (lambda: fitted().score_samples(X[:, :2]), ValueError, "2 features"),
     (lambda: sampler().fit(np.where(X > 3, np.inf, X)), ValueError, "infinity"),
     (
         lambda: sampler().fit(FRAME.assign(dose=np.inf)),
@@ -454,6 +468,6 @@ def test_no_warnings_on_real_data():
 
 
 def test_clone_is_unfitted_and_equal():
-    copied = clone(FITTED)
+    copied = clone(fitted())
     assert not hasattr(copied, "net_")
-    assert copied.get_params() == FITTED.get_params()
+    assert copied.get_params() == fitted().get_params()

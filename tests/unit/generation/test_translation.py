@@ -108,8 +108,8 @@ def test_weights_of_the_losses_count():
     far = fitted(X, 255 - X, l1=0.0, max_iter=40)
     near = fitted(X, 255 - X, l1=100.0, max_iter=40)
     assert near.history_["l1"].iloc[-1] < 0.7 * far.history_["l1"].iloc[-1]
-    with_cycle = fitted(X, X_target=X[::-1], cycle=10.0, max_iter=40)
-    without = fitted(X, X_target=X[::-1], cycle=0.0, max_iter=40)
+    with_cycle = fitted(X, X_target=X[::-1], cycle=10.0, max_iter=25)
+    without = fitted(X, X_target=X[::-1], cycle=0.0, max_iter=25)
     last = [t.history_["cycle"].iloc[-1] for t in (with_cycle, without)]
     assert last[0] < 0.7 * last[1]
     assert "identity" in with_cycle.history_
