@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from .persistence import save as save
     from .preprocessing import TileGrid as TileGrid
     from .preprocessing import coordinate_map as coordinate_map
+    from .search import VectorizedSearchCV as VectorizedSearchCV
     from .supervised import NetClassifier as NetClassifier
     from .supervised import NetRegressor as NetRegressor
     from .uncertainty import DeepEnsembleClassifier as DeepEnsembleClassifier
@@ -113,6 +114,7 @@ _HOME = {
     "NormalizedSetKernel": "mil",
     "SingleInstanceClassifier": "mil",
     "TileGrid": "preprocessing",
+    "VectorizedSearchCV": "search",
     "all_estimators": "components",
     "check_bags": "containers",
     "check_mil_assumption": "mil",
@@ -138,6 +140,7 @@ _MODULES |= {
     "mil",
     "nn",
     "persistence",
+    "search",
     "specs",
     "supervised",
     "testing",

@@ -59,6 +59,7 @@ SECTIONS = (
         "Splitting and choosing",
         "Splitters, searches and scores of the four situations.",
         "model_selection",
+        "search",
     ),
     _section(
         "metrics",

@@ -37,7 +37,8 @@ from .inputs import as_tensor, read_weight
 from .nested import NestedParams
 from .netbuild import build_module, make_callbacks, make_net, prediction_net
 from .parts import Part, Recipe, require_same_model, resolve_part
-from .plan import Plan, make_plan, split_rows
+from .plan import FitJob, Plan, make_plan, split_rows
+from .prefit import take_prefitted
 from .stages import Stages
 from .state import (
     history_frame,
@@ -108,40 +109,57 @@ class TorchEstimator(NestedParams, CallbackSupportMixin, Stages):
         with the state of the optimiser; ``encode`` replaces the usual encoding.
         """
         self._validate_params()
+        if take_prefitted(self, X, y, sample_weight):
+            return self
         fitted_before = hasattr(self, "net_")
-        resume = resume and fitted_before
         diverged: TrainingDivergedError | None = None
         with rollback(self):
-            encode = encode or (self._encode_again if resume else self._encode)
-            inputs, y, weight = self._read(X, y, sample_weight, resume)
-            encoded = encode(y, weight)
-            kept = getattr(torch, self._recipe.dtype) if resume else None
-            plan = make_plan(self, self._input_dtype(inputs), kept)
-            inputs, encoded = drop_weightless(inputs, encoded, plan.dtype_name)
-            fitted = self._recipe if resume else None
-            recipe = self._make_recipe(inputs, encoded, plan, fitted)
-            if fitted is not None:
-                require_same_model(self, fitted, recipe)
-                recipe = fitted
-            net = self._start_net(inputs, recipe, plan, resume, epochs)
-            if not resume:
-                self._calibrate(net.module_, inputs, encoded)
-            attributes = {
-                **encoded.attributes,
-                "_recipe": recipe,
-                "device_": str(plan.device),
-                "link_": self._link_of(net.criterion_, encoded),
-            }
+            job = self._prepare(X, y, sample_weight, resume, epochs, encode)
             try:
-                self._train(net, inputs, encoded, plan, attributes, (X, y))
+                self._train(
+                    job.net, job.inputs, job.encoded, job.plan, job.attributes, (X, y)
+                )
             except TrainingDivergedError as error:
                 if fitted_before:
                     raise
                 diverged = error
-            self._publish(net, attributes, resume)
+            self._publish(job.net, job.attributes, job.resume)
         if diverged is not None:
             raise diverged
         return self
+
+    def _prepare(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        resume: bool,
+        epochs: int | None = None,
+        encode: Callable[[Array, Array | None], Encoded] | None = None,
+    ) -> FitJob:
+        """Run all stages up to training."""
+        resume = resume and hasattr(self, "net_")
+        encode = encode or (self._encode_again if resume else self._encode)
+        inputs, y, weight = self._read(X, y, sample_weight, resume)
+        encoded = encode(y, weight)
+        kept = getattr(torch, self._recipe.dtype) if resume else None
+        plan = make_plan(self, self._input_dtype(inputs), kept)
+        inputs, encoded = drop_weightless(inputs, encoded, plan.dtype_name)
+        fitted = self._recipe if resume else None
+        recipe = self._make_recipe(inputs, encoded, plan, fitted)
+        if fitted is not None:
+            require_same_model(self, fitted, recipe)
+            recipe = fitted
+        net = self._start_net(inputs, recipe, plan, resume, epochs)
+        if not resume:
+            self._calibrate(net.module_, inputs, encoded)
+        attributes = {
+            **encoded.attributes,
+            "_recipe": recipe,
+            "device_": str(plan.device),
+            "link_": self._link_of(net.criterion_, encoded),
+        }
+        return FitJob(net, inputs, encoded, plan, attributes, resume)
 
     def _read(
         self, X: Any, y: Any, sample_weight: Any, resume: bool

@@ -16,8 +16,10 @@ from sklearn.model_selection import (
 from sklearn.utils import check_random_state
 
 from ..training.device import resolve_device, resolve_dtype, resolve_precision
+from ..training.net import LeanNet
+from .targets import Encoded
 
-__all__ = ["Plan", "make_plan", "split_rows"]
+__all__ = ["FitJob", "Plan", "make_plan", "split_rows"]
 
 Array = NDArray[Any]
 
@@ -38,6 +40,34 @@ class Plan:
     def dtype_name(self) -> str:
         """Name of the type of the weights."""
         return str(self.dtype).removeprefix("torch.")
+
+
+@dataclass
+class FitJob:
+    """A fit with everything ready for training.
+
+    Parameters
+    ----------
+    net : LeanNet
+        Initialised.
+    inputs : object
+        Validated inputs.
+    encoded : Encoded
+        Their targets.
+    plan : Plan
+        The decisions taken.
+    attributes : dict
+        Fitted attributes to write when training has ended.
+    resume : bool
+        Whether training goes on from earlier weights.
+    """
+
+    net: LeanNet
+    inputs: Any
+    encoded: Encoded
+    plan: Plan
+    attributes: dict[str, Any]
+    resume: bool
 
 
 def make_plan(

@@ -30,7 +30,7 @@ from .ragged import RaggedTensor
 from .snapshot import Snapshot
 from .stepping import Stepper
 
-__all__ = ["LeanNet", "StopTraining"]
+__all__ = ["LeanNet", "StopTraining", "diverged_error"]
 
 _BATCH_EVENTS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
 
@@ -379,15 +379,17 @@ class LeanNet(NeuralNet):
 
     def _diverged(self, step: int) -> None:
         self.snapshot_.restore()
-        epoch = len(self.history)
-        raise TrainingDivergedError(
-            _DIVERGED.format(epoch=epoch, step=step), epoch, step
-        )
+        raise diverged_error(len(self.history), step)
 
     def _require_finite_weights(self) -> None:
         """Catch a last step that went wrong after its loss was computed."""
         if not self.snapshot_.is_finite():
             self._diverged(self.steps_in_epoch_)
+
+
+def diverged_error(epoch: int, step: int) -> TrainingDivergedError:
+    """Return the error that says where training diverged, and what to do."""
+    return TrainingDivergedError(_DIVERGED.format(epoch=epoch, step=step), epoch, step)
 
 
 _DIVERGED = (

@@ -31,7 +31,7 @@ LAYERS: list[tuple[tuple[str, ...], bool]] = [
     (("training",), False),
     (("base", "specs", "persistence"), False),
     (("supervised",), False),
-    (("uncertainty",), False),
+    (("uncertainty", "search"), True),
     (FAMILIES, True),
     (("demo", "testing", "_versions", "_text"), False),
     (("cli",), False),
