@@ -73,7 +73,6 @@ lint: $(VENV)/lint.stamp
 bench: $(VENV)/bench.stamp
 	$(RUN) benchmarks/bench_engine.py
 	$(RUN) benchmarks/bench_many_fits.py
-	$(RUN) benchmarks/bench_many_fits.py
 	$(RUN) benchmarks/bench_mil.py
 	$(RUN) benchmarks/bench_mil_cv.py
 	$(RUN) benchmarks/bench_da_speed.py
