@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from .fine_tuning import FineTuneClassifier
 from .fine_tuning_regressor import FineTuneRegressor
-from .fine_tuning_source import Source, read_source
+from .fine_tuning_source import read_source
 
 __all__ = ["finetune"]
 
@@ -33,7 +34,7 @@ def finetune(
     ----------
     kind : {"classification", "regression"}
         What ``y`` holds.
-    module : nn.Module
+    module : nn.Module or Source
         With ``backbone`` and, to be kept, ``head``: linear, with one output for two
         classes (two outputs are joined into one), one a class beyond that. Copied.
     X, y : array-like
@@ -84,7 +85,7 @@ def finetune(
     if kind not in kinds:
         raise ValueError(f"kind must be one of {sorted(kinds)}, got {kind!r}.")
     found = read_source(module)
-    source = Source(found.backbone, found.head, found.scale, unit=unit)
+    source = replace(found, classes=None, unit=unit)
     estimator = kinds[kind](
         pretrained=source, max_steps=steps, lr=lr, random_state=random_state, **params
     )

@@ -22,6 +22,7 @@ from .adapted import AdaptedClassifier, AdaptedRegressor
 from .base import EpisodicEstimator
 from .constraints import COUNT, EPISODE_CONSTRAINTS, POSITIVE, STEPS
 from .docs import PACE, with_episode_parameters
+from .fine_tuning_source import Source, snapshot
 from .fine_tuning_steps import finetune
 from .methods import resolve_method
 from .net import spread
@@ -268,16 +269,19 @@ class MAMLEstimator(EpisodicEstimator):
         x = module.scale(as_tensor(spread(inputs.values), plan.dtype).to(plan.device))
         module.set_statistics(x, ("transductive", "per-step"))
         with borrowed_generator(plan.noise_seed, plan.device):
-            plain = module.plain()  # new layers, that draw before they are filled
+            plain: Any = module.plain()  # layers that draw before they are filled
         if encoded.attributes["_episodes"].local and hasattr(plain, "head"):
             del plain.head  # its scores mean other classes in every episode
         found = encoded.attributes
         unit = None
         if not self._is_classifier:
             unit = found["y_mean_"], found["y_scale_"]
+        # With the recipe, by which files can name a backbone instead of holding it.
+        recipe = self._make_recipe(inputs, encoded, plan, None)
+        head = getattr(plain, "head", None)
         model = finetune(
             self.kind,
-            plain,
+            Source(plain.backbone, head, plain.scale, recipe=recipe),
             inputs.values,
             self._original_targets(encoded),
             steps=int(self.finetune_steps),
@@ -289,7 +293,7 @@ class MAMLEstimator(EpisodicEstimator):
             device=self.device,
             dtype=plan.dtype_name,
         )
-        return {"model_": model}
+        return {"model_": snapshot(model)}
 
     # -- tasks ------------------------------------------------------------------------
 

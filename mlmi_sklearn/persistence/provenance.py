@@ -9,9 +9,20 @@ import warnings
 from functools import lru_cache
 from typing import Any
 
-from ..components import Component, find_component, list_components, list_plugins
+from ..components import (
+    Component,
+    PluginInfo,
+    find_component,
+    list_components,
+    list_plugins,
+)
 from ..components.naming import BUILTIN_DIST, USER_DIST, canonical_dist
-from ..exceptions import PersistenceError, PersistenceWarning, PluginError
+from ..exceptions import (
+    ComponentNotFoundError,
+    PersistenceError,
+    PersistenceWarning,
+    PluginError,
+)
 from .codec import Writer
 
 __all__ = ["collect", "require_parts", "versions"]
@@ -107,18 +118,19 @@ def require_parts(entries: Any) -> None:
 
 
 def _require_part(kind: str, name: str, dist: str, version: str) -> None:
-    what = f"the {kind} {name.rpartition(':')[2]!r} of {dist!r} {version}".rstrip()
+    # As it was written by users: with its distribution, or without.
+    home, _, rest = name.partition(":")
+    short = rest if rest and canonical_dist(home) == dist else name
     if dist == BUILTIN_DIST:
-        _require_builtin(kind, name, version)
+        _require_builtin(kind, short, version)
     elif dist == USER_DIST:
-        _require_user(kind, name)
+        _require_user(kind, short)
     else:
-        _require_plugin(kind, name, dist, version, what)
+        _require_plugin(kind, short, dist, version)
 
 
-def _require_builtin(kind: str, name: str, version: str) -> None:
-    short = name.rpartition(":")[2]
-    if any(part.name == short for part in list_components(kind, builtin=True)):
+def _require_builtin(kind: str, short: str, version: str) -> None:
+    if _found_in(list_components(kind, builtin=True), short):
         return
     raise PersistenceError(
         f"it needs the {kind} {short!r} of mlmi-sklearn {version}, which mlmi-sklearn "
@@ -126,48 +138,66 @@ def _require_builtin(kind: str, name: str, version: str) -> None:
     )
 
 
-def _require_user(kind: str, name: str) -> None:
-    short = name.rpartition(":")[2]
+def _require_user(kind: str, short: str) -> None:
     try:
         find_component(kind, f"{USER_DIST}:{short}")
     except PluginError:
+        registered = short.partition(":")[0] + ":*" if ":" in short else short
         raise PluginError(
             f"the file needs the {kind} {short!r}, which the program that wrote it had "
-            f"registered itself. Call register_component({kind!r}, {short!r}, factory) "
-            "before loading."
+            f"registered itself. Call register_component({kind!r}, {registered!r}, "
+            "factory) before loading."
         ) from None
 
 
-def _require_plugin(kind: str, name: str, dist: str, version: str, what: str) -> None:
-    short = name.rpartition(":")[2]
+def _require_plugin(kind: str, short: str, dist: str, version: str) -> None:
+    what = f"the {kind} {short!r} of {dist!r} {version}".rstrip()
     order = f"pip install {dist}=={version}" if version else f"pip install {dist}"
     infos = [info for info in list_plugins() if canonical_dist(info.dist) == dist]
-    found = [
-        part
-        for part in list_components(kind)
-        if part.name == short and canonical_dist(part.dist) == dist
-    ]
-    if found and found[0].version == version:
-        return
-    if found:
+    own = [p for p in list_components(kind) if canonical_dist(p.dist) == dist]
+    found = _found_in(own, short)
+    if found is None:
+        raise PluginError(_missing(infos, what, order))
+    if found.member:
+        _require_member(found, what, order)
+    if found.version != version:
         warnings.warn(
-            f"The file was written with {what}; version {found[0].version} is "
+            f"The file was written with {what}; version {found.version} is "
             f"installed. If predictions differ: {order}",
             PersistenceWarning,
             stacklevel=5,
         )
-    elif not infos:
-        raise PluginError(f"the file needs {what}, which is not installed. {order}")
-    elif infos[0].status != "ok":
+
+
+def _found_in(parts: list[Component], short: str) -> Component | None:
+    """Return the part of that name, or the member of a family."""
+    return next((found for part in parts if (found := part.named(short))), None)
+
+
+def _require_member(part: Component, what: str, order: str) -> None:
+    """Raise unless a family, which alone can say, has a member."""
+    try:
+        part.load()
+    except ComponentNotFoundError as error:
         raise PluginError(
+            f"the file needs {what}; the installed version {part.version} does not "
+            f"have it ({error}) {order}"
+        ) from error
+
+
+def _missing(infos: list[PluginInfo], what: str, order: str) -> str:
+    """Say why a part of a plugin is not there, and what to do."""
+    if not infos:
+        return f"the file needs {what}, which is not installed. {order}"
+    if infos[0].status != "ok":
+        return (
             f"the file needs {what}, but that plugin is {infos[0].status}: "
             f"{infos[0].error}"
         )
-    else:
-        raise PluginError(
-            f"the file needs {what}; the installed version {infos[0].version} does "
-            f"not have it. {order}"
-        )
+    return (
+        f"the file needs {what}; the installed version {infos[0].version} does not "
+        f"have it. {order}"
+    )
 
 
 @lru_cache(maxsize=64)

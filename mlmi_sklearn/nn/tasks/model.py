@@ -274,17 +274,15 @@ class PlainModel(nn.Module):
         self, scale: nn.Module | None, backbone: nn.Module, head: TaskHead
     ) -> None:
         super().__init__()
-        body = use_plain_norms(copy.deepcopy(backbone))
-        parts = [body] if scale is None else [copy.deepcopy(scale), body]
-        self.backbone = nn.Sequential(*parts)
-        self.backbone.out_features = backbone.out_features
+        self.scale = copy.deepcopy(scale)
+        self.backbone = use_plain_norms(copy.deepcopy(backbone))
         if head.kind == "learned" and head.weight is not None:
             self.head = nn.Linear(head.in_features, head.n_outputs)
             self.head.load_state_dict(copy.deepcopy(head.state_dict()))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return scores, or features where there is no head."""
-        z = self.backbone(x)
+        z = self.backbone(x if self.scale is None else self.scale(x))
         return self.head(z) if hasattr(self, "head") else z
 
 

@@ -14,12 +14,24 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from mlmi_sklearn import NetClassifier, hookimpl, load, save
-from mlmi_sklearn.components import registry
+from mlmi_sklearn import (
+    MAMLClassifier,
+    NetClassifier,
+    hookimpl,
+    load,
+    register_component,
+    save,
+)
+from mlmi_sklearn.components import registry, unregister_component
 from mlmi_sklearn.components.discovery import Candidate
 from mlmi_sklearn.components.lookup import Registry
 from mlmi_sklearn.components.manager import PluginManager
-from mlmi_sklearn.exceptions import PersistenceError, PersistenceWarning, PluginError
+from mlmi_sklearn.exceptions import (
+    ComponentNotFoundError,
+    PersistenceError,
+    PersistenceWarning,
+    PluginError,
+)
 from mlmi_sklearn.persistence import read_manifest
 
 MODULE = "mlmi_test_plugin_of_persistence"
@@ -59,6 +71,36 @@ class Both(Backbones):
     @hookimpl
     def mlmi_register_estimators(self, register):
         register("Majority", f"{MODULE}:Majority", summary="The majority.")
+
+
+WIDTHS = {"ape": 3, "bear": 5}
+
+
+class Animal(torch.nn.Linear):
+    """A module whose class no file can refer to."""
+
+    def __init__(self, input_shape, width):
+        super().__init__(input_shape[0], width)
+        self.out_features = width
+
+
+def animal(name):
+    if name not in WIDTHS:
+        raise ComponentNotFoundError(f"the zoo has no {name!r}.")
+
+    def build(input_shape, width=WIDTHS[name]):
+        return Animal(input_shape, width)
+
+    return build
+
+
+ZOO_TAGS = {"members": ("ape",)}
+
+
+class Zoo:
+    @hookimpl
+    def mlmi_register_backbones(self, register):
+        register("zoo:*", animal, summary="Animals.", tags=ZOO_TAGS)
 
 
 def explode():
@@ -175,6 +217,71 @@ def test_estimators_of_plugins(installed, tmp_path, kit):
     installed(Backbones())
     with pytest.raises(PluginError, match="estimator 'Majority' of 'my-dist' 1"):
         load(tmp_path / "a")
+
+
+@pytest.mark.parametrize("name", ["zoo:bear", "My_Dist:zoo:bear"])
+def test_members_of_a_family(name, installed, kit, tmp_path):
+    installed(Zoo())
+    X, y = kit.table()
+    net = NetClassifier(name, max_epochs=1, random_state=0)
+    net.set_params(backbone__width=4).fit(X, y)
+    save(net, tmp_path / "a")
+    found = load(tmp_path / "a")
+    assert found.backbone.width == 4
+    np.testing.assert_array_equal(found.predict_proba(X), net.predict_proba(X))
+    names = {e["name"] for e in read_manifest(tmp_path / "a")["components"]}
+    assert names >= {name, "My_Dist:zoo:bear"}
+    # Another version, no plugin, and one that has lost the member.
+    installed(Zoo(), version="2.0")
+    with pytest.warns(PersistenceWarning, match=r"'zoo:bear' of 'my-dist' 1\.2; ver"):
+        load(tmp_path / "a")
+    installed(None)
+    with pytest.raises(
+        PluginError, match=r"'zoo:bear' of 'my-dist' 1\.2, which is not"
+    ):
+        load(tmp_path / "a")
+    installed(Backbones())
+    with pytest.raises(PluginError, match=r"installed version 1\.2 does not have it"):
+        load(tmp_path / "a")
+
+
+def test_a_family_that_has_lost_a_member(installed, kit, tmp_path, monkeypatch):
+    installed(Zoo())
+    X, y = kit.table()
+    save(NetClassifier("zoo:bear", max_epochs=1).fit(X, y), tmp_path / "a")
+    monkeypatch.delitem(WIDTHS, "bear")
+    installed(Zoo(), version="1.3")
+    with pytest.raises(PluginError, match=r"1\.3 does not have it \(the zoo has no"):
+        load(tmp_path / "a")
+
+
+def test_a_family_that_the_program_registered(kit, tmp_path):
+    X, y = kit.table()
+    register_component("backbone", "herd:*", animal, tags=ZOO_TAGS)
+    try:
+        net = NetClassifier("herd:ape", max_epochs=1, random_state=0).fit(X, y)
+        save(net, tmp_path / "a")
+        found = load(tmp_path / "a")
+    finally:
+        unregister_component("backbone", "herd:*")
+    np.testing.assert_array_equal(found.predict_proba(X), net.predict_proba(X))
+    with pytest.raises(PluginError, match=r"\('backbone', 'herd:\*', factory\) before"):
+        load(tmp_path / "a")
+
+
+def test_a_meta_learner_whose_net_is_of_a_plugins_class(installed, kit, tmp_path):
+    installed(Zoo())
+    X, y = kit.table(48)
+    meta = MAMLClassifier(backbone="zoo:ape", n_query=2, episodes_per_epoch=2)
+    meta.set_params(max_epochs=1, finetune_steps=2, random_state=0)
+    meta.fit(X, y, groups=np.repeat(np.arange(4), 12))
+    save(meta, tmp_path / "meta")
+    save(meta.adapt(X[:4], y[:4]), tmp_path / "adapted")
+    found = load(tmp_path / "meta")
+    np.testing.assert_array_equal(found.predict_proba(X), meta.predict_proba(X))
+    expected = meta.adapt(X[:4], y[:4]).predict_proba(X)
+    for model in (found.adapt(X[:4], y[:4]), load(tmp_path / "adapted")):
+        np.testing.assert_array_equal(model.predict_proba(X), expected)
 
 
 @pytest.mark.parametrize(
