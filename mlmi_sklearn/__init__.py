@@ -147,7 +147,10 @@ _MODULES |= {
     "training",
     "uncertainty",
 }
-_SPEC_SUFFIXES = ("Backbone", "Loss", "Pooling", "Divergence", "Generator")
+_SPEC_SUFFIXES = (
+    *("Backbone", "Loss", "Pooling", "Divergence", "Generator", "Augmentation"),
+    "MetaMethod",
+)
 
 __all__ = sorted([*_HOME, "__version__"])
 

@@ -11,8 +11,16 @@ from typing import Any
 from ..components import Component, list_components
 from ..exceptions import PluginError
 from .base import ComponentSpec
+from .pages import Page
 
 __all__ = ["builtin_specs", "class_for"]
+
+# What estimators take as a spec. The reader of slides is not among them: TileGrid has
+# its parameters in ``reader_params``.
+_KINDS = (
+    *("backbone", "loss", "pooling", "divergence", "adversarial-loss", "augmentation"),
+    *("generator", "meta-method"),
+)
 
 # Of a generator: known from the data, or parameters of the estimator itself.
 _GIVEN = ("latent_dim", "output_shape", "vector_size", "map_channels")
@@ -74,7 +82,7 @@ def _make_class(component: Component, name: str) -> type[ComponentSpec]:
         },
         "_required": tuple(required),
         "_open": component.takes_any_parameter,
-        "__doc__": f"{component.summary}\n\nSpec of the {component.label}.",
+        "__doc__": Page(component, parameters),
         "__module__": __package__,
         "__init__": _constructor(list(parameters.values())),
     }
@@ -89,7 +97,8 @@ def _constructor(parameters: list[inspect.Parameter]) -> Callable[..., None]:
 
     own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
     keywords = [p.replace(kind=p.KEYWORD_ONLY) for p in parameters]
-    __init__.__signature__ = inspect.Signature([own, *keywords])  # type: ignore[attr-defined]  # mypy knows no __signature__
+    signature = inspect.Signature([own, *keywords], return_annotation=None)
+    __init__.__signature__ = signature  # type: ignore[attr-defined]  # mypy knows no __signature__
     return __init__
 
 
@@ -120,6 +129,5 @@ def builtin_specs() -> dict[str, tuple[str, str]]:
     >>> builtin_specs()["FocalLoss"]
     ('loss', 'focal')
     """
-    kinds = ("backbone", "loss", "pooling", "divergence", "generator")
-    parts = [c for kind in kinds for c in list_components(kind, builtin=True)]
+    parts = [c for kind in _KINDS for c in list_components(kind, builtin=True)]
     return {_class_name(c): (c.kind, c.name) for c in parts}

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from ..components import find_component
+from ..components.naming import check_kind
 from .base import ComponentSpec
 from .classes import class_for
 
@@ -135,6 +136,7 @@ def as_spec(kind: str, value: object) -> ComponentSpec:
     >>> as_spec("pooling", "max")
     MaxPooling()
     """
+    kind = check_kind(kind)  # which may be spelt with an underscore
     if isinstance(value, str):
         return make_spec(kind, value)
     if isinstance(value, ComponentSpec):

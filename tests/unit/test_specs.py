@@ -23,16 +23,15 @@ from mlmi_sklearn import (
     MLPBackbone,
     NetClassifier,
     NetRegressor,
-    list_components,
     register_component,
 )
 from mlmi_sklearn.components import unregister_component
 from mlmi_sklearn.exceptions import ComponentNotFoundError, PluginError
 from mlmi_sklearn.nn.backbones import MLP
 from mlmi_sklearn.specs import ComponentSpec, as_spec, make_spec, spec_class
+from mlmi_sklearn.specs.classes import builtin_specs
 
-KINDS = ("backbone", "loss", "pooling", "divergence")
-NAMES = [(k, c.name) for k in KINDS for c in list_components(k, builtin=True)]
+NAMES = sorted(builtin_specs().values())
 
 
 @pytest.fixture
