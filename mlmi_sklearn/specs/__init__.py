@@ -52,7 +52,7 @@ def spec_names() -> list[str]:
     Examples
     --------
     >>> spec_names()[:3]
-    ['AdditivePooling', 'AttentionPooling', 'BCELoss']
+    ['ANILMetaMethod', 'AdditivePooling', 'AttentionPooling']
     """
     return sorted(builtin_specs())
 
