@@ -9,7 +9,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
-from mlmi_sklearn import MILClassifier, NetClassifier
+from mlmi_sklearn import MILClassifier, NetClassifier, load, save
 
 SMALL = "timm:resnet10t"
 
@@ -30,6 +30,15 @@ def test_copies(fitted, images):
     expected = fitted.predict_proba(X)
     assert (pickle.loads(pickle.dumps(fitted)).predict_proba(X) == expected).all()
     assert clone(fitted).get_params()["backbone"] == SMALL
+
+
+def test_files(fitted, images, tmp_path):
+    X, y = images
+    qualified = clone(fitted).set_params(backbone=f"mlmi-sklearn-timm:{SMALL}")
+    for model in (fitted, qualified.set_params(max_epochs=1).fit(X, y)):
+        save(model, tmp_path / "model.mlmi")
+        found = load(tmp_path / "model.mlmi")
+        assert (found.predict_proba(X) == model.predict_proba(X)).all()
 
 
 def test_same_seed_same_model(fitted, images):
