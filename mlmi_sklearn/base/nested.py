@@ -17,6 +17,8 @@ class NestedParams:
     """
 
     _components: ClassVar[dict[str, str]] = {}
+    # Those that are not parts of the model, such as changes of its data.
+    _further_components: ClassVar[dict[str, str]] = {}
 
     def set_params(self, **params: Any) -> Any:
         """Set parameters of this estimator and of its components.
@@ -59,7 +61,7 @@ class NestedParams:
 
     def _promote(self, owner: str) -> None:
         """Replace the name of a component by a spec of its own."""
-        kind = self._components.get(owner)
+        kind = {**self._further_components, **self._components}.get(owner)
         if kind is None:
             return
         value = getattr(self, owner)

@@ -71,6 +71,7 @@ class GenerativeEstimator(Reading, TorchEstimator):
         "discriminator": "backbone",
         "loss": "adversarial-loss",
     }
+    _further_components: ClassVar[dict[str, str]] = {"augment": "augmentation"}
     _net_class: ClassVar[type[LeanNet]] = GANNet
     # A generator of samples gains nothing from what these would switch on.
     precision: ClassVar[str] = "full"

@@ -56,7 +56,7 @@ class MAMLEstimator(EpisodicEstimator):
         ``"maml"``, ``"fomaml"`` (no second derivatives), ``"anil"`` (the head alone
         adapts), ``"boil"`` (all but the head), ``"reptile"``, ``"meta-sgd"`` (a
         learned step size for every weight), or another name in
-        ``list_components("meta_method")``.
+        ``list_components("meta-method")``.
     backbone : str, spec, callable or nn.Module, default="auto"
         As in :class:`~mlmi_sklearn.NetClassifier`.
     {inner_parameters}
@@ -121,6 +121,8 @@ class MAMLEstimator(EpisodicEstimator):
         "norm": [StrOptions(set(NORM_POLICIES))],
         "finetune_steps": [STEPS],
     }
+
+    _further_components: ClassVar[dict[str, str]] = {"method": "meta-method"}
 
     def __init__(
         self,

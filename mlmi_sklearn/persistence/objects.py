@@ -87,8 +87,9 @@ def _note_components(writer: Writer, value: Any) -> None:
     if isinstance(value, Part):
         _note(writer, value.kind, value.source)
         return
-    for name, kind in getattr(type(value), "_components", {}).items():
-        _note(writer, kind, vars(value).get(name))
+    for table in ("_components", "_further_components"):
+        for name, kind in getattr(type(value), table, {}).items():
+            _note(writer, kind, vars(value).get(name))
 
 
 def _note(writer: Writer, kind: str, name: Any) -> None:

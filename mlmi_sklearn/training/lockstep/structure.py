@@ -101,14 +101,21 @@ def structure_of(net: LeanNet, data: TrainingData) -> Structure | None:
     weights = [(n, tuple(p.shape)) for n, p in module.named_parameters()]
     if not weights or not all(p.requires_grad for p in module.parameters()):
         return None
-    x, (y, weight) = data.rows.values, data.targets  # type: ignore[attr-defined]
+    x: Any = data.rows.values  # type: ignore[attr-defined]
+    y: Any = data.targets.y
     n_batches = len(batch_bounds(len(data), net.batch_size))
     rows = min(net.batch_size, len(data))
     elements = sum(p.numel() for p in module.parameters())
     return Structure(
         tuple(weights),
         repr(module),
-        (tuple(x.shape[1:]), x.dtype, tuple(y.shape[1:]), y.dtype, weight is None),
+        (
+            tuple(x.shape[1:]),
+            x.dtype,
+            tuple(y.shape[1:]),
+            y.dtype,
+            data.targets.weight is None,
+        ),
         (net.max_epochs, n_batches, net.batch_size),
         type(optimizer),
         str(net.device),
