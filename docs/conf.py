@@ -84,7 +84,8 @@ html_theme_options = {
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
-html_sidebars = {"index": []}
+# Pages with none below them have nothing to show there.
+html_sidebars = {p: [] for p in ("index", "choosing", "lecture_to_code", "glossary")}
 # Prompts and the dots of continued lines are not part of the code.
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True

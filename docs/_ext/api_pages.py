@@ -45,8 +45,12 @@ def _tables(names: list[str]) -> Iterator[str]:
         if members:
             yield from (kind, "-" * len(kind), "")
             yield from TABLE
-            yield from (f"   ~{name}" for name in members)
+            yield from (f"   ~{name}" for name in sorted(members, key=_shown))
             yield ""
+
+
+def _shown(name: str) -> str:
+    return name.rpartition(".")[2].lower()
 
 
 def kind_of(value: Any) -> str:
