@@ -4,9 +4,9 @@ None is expected to fail and none is skipped: the array-API check, which scikit-
 skips unless an environment variable is set at import, runs in a subprocess of its own.
 
 With metadata routing on, all checks run again where an estimator hands metadata on
-itself, and for the plain nets, whose fit loop the others share. No other estimator asks
-whether routing is on; of those, the checks run again in which scikit-learn or skorch
-do.
+itself, and for the plain nets, whose fit loop the others share: that loop is where
+skorch asks whether routing is on. For the others those checks run again in which
+scikit-learn itself asks.
 """
 
 import os
