@@ -50,6 +50,7 @@ INNER = {
     "Steps": "generation.encoding.grids",
     "Storage": "generation.encoding.storage",
     "TableCodec": "generation.encoding.table",
+    "VectorizedSearchCV": "search.vectorized",
 }
 _ROOT = __name__.partition(".")[0]
 _PREFIX = "inner:"

@@ -10,12 +10,13 @@ from sklearn import get_config
 from sklearn.model_selection import GridSearchCV, ParameterGrid
 
 from ..base.prefit import offered
+from ..components.doclink import DocumentationLink
 from .ahead import FitsAhead
 
 __all__ = ["VectorizedSearchCV"]
 
 
-class VectorizedSearchCV(GridSearchCV):
+class VectorizedSearchCV(DocumentationLink, GridSearchCV):
     """Search over a grid of parameters, training many small nets at once.
 
     Finds what :class:`~sklearn.model_selection.GridSearchCV` finds, with the same

@@ -57,7 +57,7 @@ def class_for(component: Component, name: str) -> type[ComponentSpec]:
     """
     known = _CLASSES.get((component.kind, name))
     # A name that was registered anew must not keep its old spec.
-    if known is None or known[0] is not component.factory:
+    if known is None or known[0] != component.factory:
         known = component.factory, _make_class(component, name)
         _CLASSES[component.kind, name] = known
     return known[1]

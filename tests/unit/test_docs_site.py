@@ -172,7 +172,7 @@ def test_types_of_parameters_are_mended(extension):
     ]
     docstrings.mend(None, "class", "name", None, None, lines)
     assert lines[0] == "a_, b_ : array of shape (n, width\\_)"
-    assert lines[1] == "    (``width_``) by c_, (d)."
+    assert lines[1] == "    Given (``width_``) by c_, (d)."
     lines = ["    >>> f(*names)", "    ``f(*names)``", "an *emphasis* and **x**"]
     docstrings.mend(None, "class", "name", None, None, same := list(lines))
     assert same == lines

@@ -106,10 +106,10 @@ top.plot(place, truth, "o-", color="black")
 top.axhline(truth[0], color="black", linestyle=":", linewidth=1)
 top.annotate(
     "source only",
-    (place[-1], truth[0]),
-    xytext=(0, 4),
+    (place[0], truth[0]),
+    xytext=(10, -4),
     textcoords="offset points",
-    ha="right",
+    va="top",
 )
 top.set_ylabel("accuracy on the target\n(unknown in real life)")
 for number, (name, (colour, marker)) in enumerate(STYLE.items()):

@@ -37,7 +37,7 @@ def scratch(tmp_path_factory):
 def refused(scratch):
     """Return a function that asserts that bytes are refused, and why."""
 
-    def check(data, match="", error=PersistenceError):
+    def check(data, match=None, error=PersistenceError):
         scratch.write_bytes(data)
         with pytest.raises(error, match=match) as caught:
             load(scratch)
@@ -196,7 +196,7 @@ def test_newer_format(saved, refused, kit):
     refused(kit.forged(manifest, arrays)[:-50], "format 2 is newer")
 
 
-def change(kit, saved, refused, edit, match="", error=PersistenceError):
+def change(kit, saved, refused, edit, match=None, error=PersistenceError):
     """Forge a file with changes to the manifest or arrays, and assert its refusal."""
     manifest, arrays = kit.pieces(saved)
     manifest = edit(manifest, arrays) or manifest
@@ -515,7 +515,7 @@ AUDIT = """
 
     def hook(event, args):
         if event.startswith(WATCHED):
-            seen.append((event, str(args[0])[:80]))
+            seen.append((event, str(args[0])[:400]))
 
     sys.addaudithook(hook)
     load(path)

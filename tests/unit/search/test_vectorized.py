@@ -6,14 +6,21 @@ import warnings
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, GroupKFold, ShuffleSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from mlmi_sklearn import MLPBackbone, NetClassifier, NetRegressor, VectorizedSearchCV
+from mlmi_sklearn import (
+    MLPBackbone,
+    NetClassifier,
+    NetRegressor,
+    VectorizedSearchCV,
+    load,
+    save,
+)
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 5))
@@ -114,6 +121,14 @@ def test_it_is_cloned_and_saved_like_any_other():
     assert clone(search).get_params()["estimator__max_epochs"] == 3
     assert set(vars(search.fit(X, Y))) >= {"cv_results_", "n_trained_together_"}
     assert not [k for k in vars(search) if k in ("_data", "_seconds")]
+
+
+def test_it_is_saved_and_loaded(tmp_path):
+    search = VectorizedSearchCV(NET, RATES, cv=3).fit(X, Y)
+    save(search, tmp_path / "search.mlmi")
+    found = load(tmp_path / "search.mlmi")
+    assert_array_equal(found.predict_proba(X), search.predict_proba(X))
+    assert found.best_params_ == search.best_params_
 
 
 def test_results_are_offered_to_no_later_fit():
