@@ -8,12 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from ..training.data import TrainingData
 from ..training.lockstep import Lockstep, structure_of
 from ..training.net import LeanNet
 from .estimator import TorchEstimator
 from .plan import FitJob
-from .state import rollback
 
 __all__ = ["fit_many", "fit_together"]
 
@@ -150,13 +151,11 @@ def _prepare(fit: _Fit) -> bool:
         return False
     X, y, *weight = fit.data
     try:
-        with rollback(estimator):
-            estimator._validate_params()
-            job = estimator._prepare(X, y, *weight or [None], resume=False)
-            train, _ = estimator._training_data(
-                job.net, job.inputs, job.encoded, job.plan
-            )
+        estimator._validate_params()
+        job = estimator._prepare(X, y, *weight or [None], resume=False)
+        train, _ = estimator._training_data(job.net, job.inputs, job.encoded, job.plan)
     except Exception as error:
+        fit.take_back()
         fit.error = error
         return True
     fit.job, fit.train = job, train
@@ -174,6 +173,8 @@ def _may_join(estimator: Any) -> bool:
         and not (estimator.early_stopping or estimator.callbacks or estimator.verbose)
         and not (estimator.compile or getattr(estimator, "_skl_callbacks", None))
         and not hasattr(estimator, "net_")
+        # Drawing a seed from it twice would change what comes after.
+        and not isinstance(estimator.random_state, np.random.RandomState)
     )
 
 
@@ -181,15 +182,9 @@ def _groups(fits: list[_Fit]) -> Iterator[list[_Fit]]:
     """Yield fits whose nets can be trained together, in portions that fit memory."""
     by_structure: dict[Any, list[_Fit]] = defaultdict(list)
     for number, fit in enumerate(fits):
-        if fit.job is None or fit.train is None:
-            continue
-        structure = structure_of(fit.job.net, fit.train)
-        loss = fit.job.attributes["_recipe"].parts["loss"]
-        joins = (
-            structure is not None and structure.pays and isinstance(loss.source, str)
-        )
-        key = (structure, loss.source, repr(loss.params)) if joins else number
-        by_structure[key].append(fit)
+        if fit.job is not None and fit.train is not None:
+            key = _common_to_all(fit.job, fit.train)
+            by_structure[number if key is None else key].append(fit)
     for group in by_structure.values():
         first = group[0].train
         assert first is not None
@@ -198,6 +193,21 @@ def _groups(fits: list[_Fit]) -> Iterator[list[_Fit]]:
         group.sort(key=_rate)
         for start in range(0, len(group), size):
             yield group[start : start + size]
+
+
+def _common_to_all(job: FitJob, train: TrainingData) -> Any:
+    """Return what fits must share to be trained together; None to train alone."""
+    structure = structure_of(job.net, train)
+    parts = job.attributes["_recipe"].parts
+    if structure is None or not structure.pays:
+        return None
+    if not isinstance(parts["loss"].source, str):  # may return one value for a batch
+        return None
+    # Layers need not show all their settings; the parameters they were built with do.
+    built = [
+        (name, str(part.source), repr(part.params)) for name, part in parts.items()
+    ]
+    return structure, tuple(built)
 
 
 def _rate(fit: _Fit) -> tuple[float, float]:

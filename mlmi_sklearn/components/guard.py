@@ -16,7 +16,7 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 from .shared_state import WATCHED, changes
 from .tampering import Snapshot
@@ -147,7 +147,7 @@ def _warnings_kept(faults: list[str]) -> Iterator[None]:
     """
     narrow: list[Any] = []
     with warnings.catch_warnings():
-        filters: list[Any] = warnings.filters  # type: ignore[assignment]
+        filters = cast(list[Any], warnings.filters)
         filters[:] = [("default", *f[1:]) if f[0] == "error" else f for f in filters]
         known, show = list(filters), warnings.showwarning
         try:
@@ -160,7 +160,7 @@ def _warnings_kept(faults: list[str]) -> Iterator[None]:
                 faults.append("changed the filters of warnings (put back)")
             if warnings.showwarning is not show:
                 faults.append("replaced warnings.showwarning (put back)")
-    warnings.filters[:0] = narrow  # type: ignore[index]
+    cast(list[Any], warnings.filters)[:0] = narrow
 
 
 def _is_narrow(

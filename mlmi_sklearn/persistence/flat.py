@@ -152,7 +152,8 @@ class PlainState:
         return flatten(state, params(deep=False))
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(expand(state))  # type: ignore[misc]
+        parent: Any = super()
+        parent.__setstate__(expand(state))
 
 
 def _is_flat(value: Any) -> bool:

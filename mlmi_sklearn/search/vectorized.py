@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 from joblib import parallel_config
 from sklearn import get_config
@@ -102,10 +102,6 @@ class VectorizedSearchCV(DocumentationLink, GridSearchCV):
     >>> search.n_trained_together_, search.best_params_
     (9, {'netclassifier__lr': 0.01})
     """
-
-    _parameter_constraints: ClassVar[dict[str, Any]] = {
-        **GridSearchCV._parameter_constraints
-    }
 
     def fit(self, X: Any, y: Any = None, **params: Any) -> VectorizedSearchCV:
         """Search.

@@ -36,8 +36,7 @@ from mlmi_sklearn.inspection import BagHeatmapDisplay
 from mlmi_sklearn.metrics import hit_rate_at_k, instance_roc_auc
 
 QUICK = os.environ.get("MLMI_SKLEARN_QUICK") == "1"
-BESIDE = "../shared/data/crc_nuclei_mil"  # beside the repository
-FOLDER = Path(os.environ.get("MLMI_SKLEARN_NUCLEI", BESIDE))
+FOLDER = Path(os.environ.get("MLMI_SKLEARN_NUCLEI", "crc_nuclei_mil"))
 
 
 def load_nuclei():

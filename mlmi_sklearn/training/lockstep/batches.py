@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor
 
 from ..batches import batch_bounds
-from ..data import TrainingData
+from ..data import TensorRows, TrainingData
 from ..net import LeanNet
 
 __all__ = ["StackedBatch", "StackedBatches"]
@@ -50,7 +50,7 @@ class StackedBatches:
     def __init__(self, nets: Sequence[LeanNet], sets: Sequence[TrainingData]) -> None:
         self.generators = [net.generator for net in nets]
         sizes = [len(data) for data in sets]
-        self.x = torch.cat([data.rows.values for data in sets])  # type: ignore[attr-defined]
+        self.x = torch.cat([cast(TensorRows, data.rows).values for data in sets])
         targets = [data.targets for data in sets]
         self.y = torch.cat([t.y for t in targets if t.y is not None])
         weights = [t.weight for t in targets if t.weight is not None]

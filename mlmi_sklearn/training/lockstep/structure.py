@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -101,7 +101,7 @@ def structure_of(net: LeanNet, data: TrainingData) -> Structure | None:
     weights = [(n, tuple(p.shape)) for n, p in module.named_parameters()]
     if not weights or not all(p.requires_grad for p in module.parameters()):
         return None
-    x: Any = data.rows.values  # type: ignore[attr-defined]
+    x = cast(TensorRows, data.rows).values
     y: Any = data.targets.y
     n_batches = len(batch_bounds(len(data), net.batch_size))
     rows = min(net.batch_size, len(data))

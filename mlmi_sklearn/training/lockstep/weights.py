@@ -131,14 +131,17 @@ class StackedOptimizer:
                 owner.grad = stack.grad[start:stop]
         self.stepper.step()
 
+    def _run_of(self, k: int) -> int:
+        """Return the number of the call that steps one net."""
+        return next(i for i, (_, stop, _) in enumerate(self.runs) if k < stop)
+
     def rate_of(self, k: int) -> float:
         """Return the present rate of one net."""
-        number = next(i for i, (_, stop, _) in enumerate(self.runs) if k < stop)
-        return float(self.optimizer.param_groups[number]["lr"])
+        return float(self.optimizer.param_groups[self._run_of(k)]["lr"])
 
     def write_state(self, k: int, net: LeanNet) -> None:
         """Give the optimiser of one net the state that it would have had alone."""
-        number = next(i for i, (_, stop, _) in enumerate(self.runs) if k < stop)
+        number = self._run_of(k)
         row = k - self.runs[number][0]
         stacked = self.optimizer.param_groups[number]
         own = net.optimizer_.param_groups[0]

@@ -28,7 +28,9 @@ def test_dice_of_sets():
 
 def test_dice_is_monais_with_classes_for_pixels():
     theirs = monai.losses.DiceLoss(sigmoid=True, jaccard=True, reduction="mean")
-    expected = [theirs(r[None, None], t[None, None]) for r, t in zip(RAW, SETS)]  # noqa: B905
+    expected = [
+        theirs(r[None, None], t[None, None]) for r, t in zip(RAW, SETS, strict=True)
+    ]
     found = Dice("sigmoid", jaccard=True)(RAW, SETS)
     torch.testing.assert_close(found, torch.stack(expected))
 

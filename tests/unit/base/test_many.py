@@ -202,3 +202,12 @@ def test_an_interruption_leaves_all_as_they_were(monkeypatch):
 def test_numbers_of_models_and_sets_must_agree():
     with pytest.raises(ValueError, match="argument 2"):
         fit_many([NetClassifier()] * 3, sets(2))
+
+
+def test_a_generator_is_drawn_from_once_a_fit():
+    [(X, y)] = sets(1)
+    model = NetClassifier(max_epochs=1, random_state=np.random.RandomState(3))
+    alone = clone(model).fit(X, y)
+    [found] = fit_many([clone(model)], [(X, y)])
+    assert_array_equal(alone.predict_proba(X), found.predict_proba(X))
+    assert alone.random_state.randint(9999) == found.random_state.randint(9999)
