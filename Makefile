@@ -3,11 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PLUGINS_VENV := .venv-plugins
+AUDIT_VENV := .venv-audit
 PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/mlmi-sklearn-*/pyproject.toml))
 # One thread: small nets gain nothing from more, and lose a lot on a busy machine.
 RUN := OMP_NUM_THREADS=1 MLMI_SKLEARN_PLUGINS=none $(BIN)/python
 
-.PHONY: help docs docs-linkcheck docs-clean demo test test-all lint bench bench-science clean
+.PHONY: help docs docs-linkcheck docs-clean demo test test-all lint audit bench bench-science clean
 
 help:
 	@echo "make demo      train on embedded real data; report in mlmi-demo/report.html"
@@ -15,6 +16,7 @@ help:
 	@echo "make test-all  the tests and the slow science"
 	@echo "make test-plugins  the tests of each plugin in plugins/, in an environment of their own"
 	@echo "make lint      ruff, mypy, import-linter, codespell"
+	@echo "make audit     known weaknesses of the pinned versions (needs the network), dangerous calls"
 	@echo "make docs      the site, docs/_build/html; ARGS='-D plot_gallery=0' runs no examples"
 	@echo "make bench     side by side with peers; tables in benchmarks/results/"
 	@echo "make bench-science  accuracy of all families, and memory (hours)"
@@ -100,6 +102,16 @@ bench-science: $(VENV)/base.stamp
 	$(RUN) benchmarks/bench_gan_translation.py
 	$(RUN) benchmarks/readme_table.py
 
+# Tools for this alone, away from the pins that they look at.
+$(AUDIT_VENV)/audit.stamp:
+	test -x $(AUDIT_VENV)/bin/python || $(PYTHON) -m venv $(AUDIT_VENV)
+	$(AUDIT_VENV)/bin/python -m pip install --quiet --disable-pip-version-check "bandit[toml]>=1.8" "pip-audit>=2.8"
+	touch $@
+
+audit: $(AUDIT_VENV)/audit.stamp
+	$(AUDIT_VENV)/bin/bandit --quiet --configfile pyproject.toml --recursive mlmi_sklearn
+	$(AUDIT_VENV)/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip $(ARGS)
+
 docs: $(VENV)/docs.stamp
 	$(RUN) -m sphinx -b html -W --keep-going -j auto $(ARGS) docs docs/_build/html
 
@@ -110,4 +122,4 @@ docs-clean:
 	rm -rf docs/_build docs/auto_examples docs/api/*.rst docs/api/generated docs/api/backreferences docs/sg_execution_times.rst
 
 clean: docs-clean
-	rm -rf $(VENV) $(PLUGINS_VENV) build dist *.egg-info mlmi-demo
+	rm -rf $(VENV) $(PLUGINS_VENV) $(AUDIT_VENV) build dist *.egg-info mlmi-demo

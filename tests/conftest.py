@@ -1,6 +1,8 @@
 """Set-up for all tests: one thread, no plugins of this machine, stable hypothesis."""
 
+import ipaddress
 import os
+import sys
 from pathlib import Path
 
 os.environ.setdefault("MLMI_SKLEARN_PLUGINS", "none")
@@ -8,6 +10,31 @@ os.environ.setdefault("MLMI_SKLEARN_PLUGINS", "none")
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
+
+
+def _stay_here(event, arguments):
+    """Refuse connections to other machines; nothing here has a reason for one."""
+    if event == "socket.getaddrinfo":
+        host = arguments[0]
+    elif event == "socket.connect" and isinstance(arguments[1], tuple):
+        host = arguments[1][0]
+    else:
+        return
+    if isinstance(host, bytes):
+        host = host.decode()
+    if host not in (None, "", "localhost", os.uname().nodename) and not _is_own(host):
+        raise OSError(f"tests do not use the network: {event} of {host!r}")
+
+
+def _is_own(host):
+    try:
+        address = ipaddress.ip_address(host.split("%")[0])
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_unspecified
+
+
+sys.addaudithook(_stay_here)
 
 # Small nets gain nothing from a second thread, and lose a lot beside other tests.
 torch.set_num_threads(1)
