@@ -5,10 +5,11 @@ BIN := $(VENV)/bin
 PLUGINS_VENV := .venv-plugins
 AUDIT_VENV := .venv-audit
 PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/mlmi-sklearn-*/pyproject.toml))
+PEERS := $(patsubst benchmarks/peers/%.txt,%,$(wildcard benchmarks/peers/*.txt))
 # One thread: small nets gain nothing from more, and lose a lot on a busy machine.
 RUN := OMP_NUM_THREADS=1 MLMI_SKLEARN_PLUGINS=none $(BIN)/python
 
-.PHONY: help docs docs-linkcheck docs-clean demo test test-all lint audit bench bench-science clean
+.PHONY: help docs docs-linkcheck docs-clean demo test test-all lint audit bench bench-peers bench-science clean
 
 help:
 	@echo "make demo      train on embedded real data; report in mlmi-demo/report.html"
@@ -18,7 +19,7 @@ help:
 	@echo "make lint      ruff, mypy, import-linter, codespell"
 	@echo "make audit     known weaknesses of the pinned versions (needs the network), dangerous calls"
 	@echo "make docs      the site, docs/_build/html; ARGS='-D plot_gallery=0' runs no examples"
-	@echo "make bench     side by side with peers; tables in benchmarks/results/"
+	@echo "make bench     timed beside peers and raw loops; FAMILY=mil: one family"
 	@echo "make bench-science  accuracy of all families, and memory (hours)"
 
 $(VENV)/base.stamp: pyproject.toml constraints.txt
@@ -72,22 +73,27 @@ lint: $(VENV)/lint.stamp
 	$(BIN)/lint-imports --config setup.cfg
 	$(BIN)/codespell
 
-bench: $(VENV)/bench.stamp
-	$(RUN) benchmarks/bench_engine.py
-	$(RUN) benchmarks/bench_many_fits.py
-	$(RUN) benchmarks/bench_mil.py
-	$(RUN) benchmarks/bench_mil_cv.py
-	$(RUN) benchmarks/bench_da_speed.py
-	$(RUN) benchmarks/bench_da_moons.py
-	$(RUN) benchmarks/bench_da_skada.py
-	$(RUN) benchmarks/bench_meta_speed.py
-	$(RUN) benchmarks/bench_gan_speed.py
+# FAMILY="mil engine" runs some families, ARGS="--quick" passes arguments.
+bench: $(VENV)/bench.stamp bench-peers
+	$(RUN) benchmarks/run.py $(FAMILY) $(ARGS)
 	$(RUN) benchmarks/readme_table.py
 
-bench-science: $(VENV)/base.stamp
+# Peers that fight over versions with the rest have an environment each. One that cannot
+# be installed is named in the tables, and stops nothing.
+bench-peers: $(PEERS:%=.venv-bench-%/peer.stamp)
+
+.venv-bench-%/peer.stamp: benchmarks/peers/%.txt
+	@test -x .venv-bench-$*/bin/python || $(PYTHON) -m venv .venv-bench-$*
+	@.venv-bench-$*/bin/python -m pip install --quiet --disable-pip-version-check -r $< \
+	  && touch $@ || { echo "$*: not installed"; rm -rf .venv-bench-$*; }
+
+bench-science: $(VENV)/bench.stamp
 	$(RUN) benchmarks/bench_mil_sets.py
 	$(RUN) benchmarks/bench_mil_nuclei.py
 	$(RUN) benchmarks/bench_mil_memory.py
+	$(RUN) benchmarks/bench_mil_cv.py
+	$(RUN) benchmarks/bench_da_moons.py
+	$(RUN) benchmarks/bench_da_skada.py
 	$(RUN) benchmarks/bench_da_digits.py
 	$(RUN) benchmarks/bench_da_objects.py
 	$(RUN) benchmarks/bench_da_amazon.py

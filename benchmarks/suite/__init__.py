@@ -7,7 +7,7 @@ peak of one fit). Each runs in a fresh process.
 """
 
 from .agreement import largest_difference, same, start_of
-from .contenders import Command, Remote, remote_python
+from .contenders import Command, Remote, not_installed, remote_python
 from .measures import Memory, Scaling
 from .registry import FAMILIES, case, load, registered
 from .timing import Case
@@ -22,6 +22,7 @@ __all__ = [
     "case",
     "largest_difference",
     "load",
+    "not_installed",
     "registered",
     "remote_python",
     "same",

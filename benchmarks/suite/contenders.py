@@ -19,7 +19,11 @@ SERVER = Path(__file__).with_name("remote_server.py")
 
 
 def remote_python(peer: str) -> Path:
-    """Return the Python of ``.venv-bench-<peer>``, which ``make bench-peers`` makes."""
+    """Return the Python of ``.venv-bench-<peer>``.
+
+    ``make bench-peers`` makes one for each ``benchmarks/peers/<peer>.txt``, which lists
+    what pip installs there.
+    """
     return ROOT / f".venv-bench-{peer}/bin/python"
 
 

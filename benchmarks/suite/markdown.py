@@ -82,8 +82,13 @@ def _speed_cells(row: Row) -> list[str]:
     shown += [f"{name}: {why}" for name, why in row["absent"].items()]
     best = f"{fastest_peer(row)[1]:.2f}x" if rivals else ""
     limit = spread(inverse(row["against"]["limit"])) if has_limit(row) else ""
-    ours = f"{row['ours_ms']:.3g} ms / {row['unit']}"
+    ours = f"{number(row['ours_ms'])} ms / {row['unit']}"
     return [row["name"], ours, limit, "<br>".join(shown), best]
+
+
+def number(value: float) -> str:
+    """Return three digits, or all before the point."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def spread(found: dict[str, float]) -> str:
