@@ -174,12 +174,14 @@ def test_no_tag_hides_checks(estimator):
     assert not tags._skip_test
 
 
-def test_array_api_check_passes_where_scipy_supports_it():
-    """The one check that is skipped elsewhere; all others run above."""
+def run_array_api_checks(short):
+    """Run the one check that is skipped elsewhere, where SciPy supports it."""
     code = (
         "from sklearn.utils.estimator_checks import estimator_checks_generator\n"
-        "from mlmi_sklearn import InstanceWise, all_estimators\n"
-        "for e in [c() for _, c in all_estimators()] + [InstanceWise()]:\n"
+        "from mlmi_sklearn import CGANSampler, InstanceWise, all_estimators\n"
+        f"short = {short!r}\n"
+        "kinds = [c(**short.get(n, {})) for n, c in all_estimators()]\n"
+        "for e in [*kinds, InstanceWise()]:\n"
         "    found = list(estimator_checks_generator(e, legacy=True))\n"
         "    found = [(m, c) for m, c in found if 'array_api' in c.func.__name__]\n"
         "    assert found, e\n"
@@ -192,3 +194,12 @@ def test_array_api_check_passes_where_scipy_supports_it():
         [sys.executable, "-c", code], env=env, capture_output=True, text=True
     )
     assert "all passed" in done.stdout, done.stderr
+
+
+def test_array_api_check_passes_where_scipy_supports_it():
+    run_array_api_checks(SHORT)
+
+
+@pytest.mark.slow
+def test_array_api_check_with_default_steps():
+    run_array_api_checks({})
