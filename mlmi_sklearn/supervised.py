@@ -81,6 +81,7 @@ class NetClassifier(ClassifierOutputs, TorchEstimator):
         **TRAINING_CONSTRAINTS,
         "class_weight": CLASS_WEIGHT,
     }
+    _accepts_sparse: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -135,7 +136,8 @@ class NetClassifier(ClassifierOutputs, TorchEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, [channels,] ...)
-            Vectors, images (n, H, W) or (n, C, H, W), or volumes (n, C, D, H, W).
+            Vectors (sparse ones too, of which a batch at a time is made dense), images
+            (n, H, W) or (n, C, H, W), or volumes (n, C, D, H, W).
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             Classes, or an indicator matrix of 0 and 1.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -234,6 +236,8 @@ class NetRegressor(RegressorOutputs, TorchEstimator):
     True
     """
 
+    _accepts_sparse: ClassVar[bool] = True
+
     def __init__(
         self,
         backbone: Any = "auto",
@@ -285,7 +289,8 @@ class NetRegressor(RegressorOutputs, TorchEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, [channels,] ...)
-            Vectors, images (n, H, W) or (n, C, H, W), or volumes (n, C, D, H, W).
+            Vectors (sparse ones too, of which a batch at a time is made dense), images
+            (n, H, W) or (n, C, H, W), or volumes (n, C, D, H, W).
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets, in any unit.
         sample_weight : array-like of shape (n_samples,), default=None

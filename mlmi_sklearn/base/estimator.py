@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from sklearn.utils.validation import _num_samples
 from skorch.helper import predefined_split
 
 from ..exceptions import FitInterruptedWarning, TrainingDivergedError
@@ -167,9 +168,10 @@ class TorchEstimator(NestedParams, CallbackSupportMixin, Stages):
         """Validate the data and drop rows of weight zero: they are not there."""
         inputs = self._read_inputs(X, reset=not resume)
         y = self._read_targets(y)
-        if len(inputs) != len(y):
+        n = _num_samples(inputs)
+        if n != len(y):
             raise ValueError(
-                f"X and y have inconsistent numbers of samples: X has {len(inputs)}, "
+                f"X and y have inconsistent numbers of samples: X has {n}, "
                 f"but y has {len(y)}. {self._advice_on_lengths(inputs, len(y))}"
             )
         weight = read_weight(sample_weight, len(y))

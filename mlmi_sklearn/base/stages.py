@@ -7,17 +7,21 @@ and how they fit together.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
+from sklearn.utils import Tags
+from sklearn.utils.validation import _num_samples
 from torch import nn
 
 from ..components.doclink import DocumentationLink
 from ..nn.models import Predictor
 from ..training.data import Rows, TensorRows, TrainingData
+from ..training.sparse import SparseRows
 from .footprint import widest
 from .inputs import as_tensor, read_array, require_shape
 from .netbuild import row_scorer
@@ -39,14 +43,22 @@ class Stages(DocumentationLink, BaseEstimator):
     """Base of :class:`~.estimator.TorchEstimator` with all that a family may change."""
 
     _recipe: Recipe
+    # Whether X may be sparse; a batch at a time is then made dense.
+    _accepts_sparse: ClassVar[bool] = False
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = self._accepts_sparse
+        return tags
 
     def _read_inputs(self, X: Any, *, reset: bool) -> Any:
         """Validate X; by default samples as one array."""
+        sparse = self._accepts_sparse
         if reset:
-            return read_array(self, X, reset=True)
+            return read_array(self, X, reset=True, accept_sparse=sparse)
         # Before scikit-learn's check, which would call the height of images features.
         require_shape(self, X, self._recipe.input_shape)
-        X = read_array(self, X, reset=False)
+        X = read_array(self, X, reset=False, accept_sparse=sparse)
         require_shape(self, X, self._recipe.input_shape)
         return X
 
@@ -60,6 +72,8 @@ class Stages(DocumentationLink, BaseEstimator):
 
     def _rows(self, inputs: Any, dtype: torch.dtype) -> Rows:
         """Turn validated inputs into tensors."""
+        if issparse(inputs):
+            return SparseRows(inputs, dtype)
         return TensorRows(as_tensor(inputs, dtype))
 
     def _groups(self, inputs: Any) -> Array | None:
@@ -84,8 +98,7 @@ class Stages(DocumentationLink, BaseEstimator):
         shape = self._sample_shape(inputs)
         elements = int(np.prod(shape)) or 1
         backbone = getattr(module, "backbone", None)
-        # A sparse matrix has a shape, but no length.
-        n_rows = inputs.shape[0] if hasattr(inputs, "shape") else len(inputs)
+        n_rows = _num_samples(inputs)
         large = n_rows > fewest and n_rows * elements > _FEW_ELEMENTS
         if large and isinstance(backbone, nn.Module) and not backbone.training:
             elements = max(elements, widest(backbone, shape))

@@ -62,6 +62,7 @@ class FineTuned(TorchEstimator):
     """Base of estimators that go on from a trained backbone."""
 
     _net_class: ClassVar[type[LeanNet]] = TransferNet
+    _accepts_sparse: ClassVar[bool] = False
     _adapted_head: ClassVar[bool | str] = False
     net_: TransferNet
     pretrained: Any
