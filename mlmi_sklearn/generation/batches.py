@@ -133,7 +133,8 @@ class GANBatches:
     def __iter__(self) -> Iterator[Any]:
         size = self.size * self.data.n_critic
         for index in self._order(self.n_steps * size).split(size):
-            yield self.data.all.take(index.to(self.data.device))
+            rows = index.to(self.data.device, non_blocking=True)
+            yield self.data.all.take(rows)
 
     def _order(self, n: int) -> Tensor:
         strata = self.data.strata

@@ -146,7 +146,8 @@ class EpisodeData(TrainingData):
         return Support(x, y.reshape(n, n_way * k, *y.shape[1:]), counts)
 
     def _tensor(self, array: Array) -> Tensor:
-        return torch.from_numpy(array).to(self.rows.values.device)
+        device = self.rows.values.device
+        return torch.from_numpy(array).to(device, non_blocking=True)
 
 
 class EpisodeBatches:

@@ -22,6 +22,8 @@ class SegmentLayout:
         Number of instances of each bag, at least 1.
     offsets, index : Tensor, default=None
         What `Segments` describes under these names, if it is known already.
+    on_host : Tensor of shape (B,), dtype int64, default=None
+        The same lengths on the CPU.
     check : bool, default=True
         Check `lengths`.
     """
@@ -32,6 +34,7 @@ class SegmentLayout:
         *,
         offsets: Tensor | None = None,
         index: Tensor | None = None,
+        on_host: Tensor | None = None,
         check: bool = True,
     ) -> None:
         self.lengths: Tensor = torch.as_tensor(lengths)
@@ -40,6 +43,8 @@ class SegmentLayout:
         # Whatever is stored under the name of a cached property replaces it.
         if offsets is not None:
             self.__dict__["offsets"] = offsets
+        if on_host is not None:
+            self.__dict__["on_host"] = on_host
         if index is not None:
             self.__dict__["index"] = index
             self.__dict__["n_values"] = index.shape[0]
@@ -57,7 +62,7 @@ class SegmentLayout:
                 f"lengths must be integers, got {lengths.dtype}; convert with .long()."
             )
         self.lengths = lengths.long()
-        on_host = self.lengths.cpu()  # one transfer instead of three
+        on_host = self.on_host
         shortest, longest = on_host.aminmax()
         if shortest < 1:
             where = int(on_host.argmin())
@@ -68,7 +73,36 @@ class SegmentLayout:
         self.__dict__["longest"] = int(longest)
         self.__dict__["n_values"] = int(on_host.sum())
 
+    @classmethod
+    def from_host(cls, lengths: Tensor, device: torch.device) -> Self:
+        """Make segments on a device from lengths on the CPU, without waiting for it.
+
+        Parameters
+        ----------
+        lengths : Tensor of shape (B,), dtype int64
+            On the CPU, each at least 1; not checked.
+        device : torch.device
+            Where values will be.
+
+        Returns
+        -------
+        Segments
+            The bags.
+
+        Examples
+        --------
+        >>> SegmentLayout.from_host(torch.tensor([2, 1]), torch.device("cpu"))
+        SegmentLayout(n_segments=2, n_values=3)
+        """
+        moved = lengths.to(device, non_blocking=True)
+        return cls(moved, on_host=lengths, check=False)
+
     # -- what is derived from the lengths ------------------------------------------
+
+    @cached_property
+    def on_host(self) -> Tensor:
+        """The lengths on the CPU, where Python can read them without waiting."""
+        return self.lengths.cpu()
 
     @property
     def n_segments(self) -> int:
@@ -78,12 +112,12 @@ class SegmentLayout:
     @cached_property
     def n_values(self) -> int:
         """Number of instances in all bags."""
-        return int(self.lengths.sum())
+        return int(self.on_host.sum())
 
     @cached_property
     def longest(self) -> int:
         """Size of the largest bag."""
-        return int(self.lengths.max())
+        return int(self.on_host.max())
 
     @cached_property
     def offsets(self) -> Tensor:
@@ -258,7 +292,7 @@ class SegmentLayout:
             return self
         moved = type(self)(lengths, check=False)
         for name, value in self.__dict__.items():
-            if isinstance(value, Tensor):
+            if isinstance(value, Tensor) and name != "on_host":
                 value = value.to(device, non_blocking=non_blocking)
             moved.__dict__[name] = value
         return moved

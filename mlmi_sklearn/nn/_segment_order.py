@@ -35,7 +35,7 @@ def group_by_size(
     Parameters
     ----------
     lengths : Tensor of shape (B,), dtype int64
-        Sizes of the bags.
+        Sizes of the bags, on the CPU.
     power : int
         A bag of `m` instances costs ``m ** power``.
     slack : float
@@ -71,17 +71,16 @@ def group_by_size(
     return order, groups
 
 
-def largest_rows(
-    values: Tensor, lengths: Tensor, offsets: Tensor, kept: Tensor
-) -> Tensor:
+def largest_rows(values: Tensor, lengths: Tensor, kept: Tensor) -> Tensor:
     """Return the rows of the largest values of each bag, largest first.
 
     Parameters
     ----------
     values : Tensor of shape (N, D)
         One row an instance, without gradient.
-    lengths, offsets : Tensor of shape (B,), dtype int64
-        Size and first row of each bag.
+    lengths : Tensor of shape (B,), dtype int64
+        Size of each bag. On the CPU, as is `kept`: an accelerator that is asked for
+        sizes has to finish all that it has been given before.
     kept : Tensor of shape (B,), dtype int64
         How many of each bag, 1 to its size.
 
@@ -93,18 +92,20 @@ def largest_rows(
     width = values.shape[1]
     slack = _SORTED_FOR_A_GROUP / width
     order, groups = group_by_size(lengths, power=1, slack=slack)
-    found = kept.new_empty(int(kept.sum()), width)
-    ends = kept.cumsum(0)
+    offsets, ends = lengths.cumsum(0) - lengths, kept.cumsum(0)
+    found = torch.empty(int(kept.sum()), width, dtype=torch.int64, device=values.device)
     for start, stop, longest in groups:
         bags = order[start:stop]
         first, keep = offsets[bags], kept[bags]
         most = int(keep.max())
         block = _block(values, first, lengths[bags], longest)
-        top = block.topk(most, dim=2).indices.movedim(1, 2) + first[:, None, None]
-        ranks = torch.arange(most, device=values.device)
-        taken = ranks < keep[:, None]
-        places = (ends[bags] - keep)[:, None] + ranks
-        found[places[taken]] = top[taken]
+        top = block.topk(most, dim=2).indices.movedim(1, 2)
+        top = top + _moved(first, values.device)[:, None, None]
+        ranks = torch.arange(most)
+        taken = (ranks < keep[:, None]).flatten().nonzero().squeeze(1)
+        places = ((ends[bags] - keep)[:, None] + ranks).flatten()[taken]
+        places, taken = (_moved(rows, values.device) for rows in (places, taken))
+        found.index_copy_(0, places, top.flatten(0, 1).index_select(0, taken))
     return found
 
 
@@ -113,11 +114,16 @@ def _block(values: Tensor, first: Tensor, lengths: Tensor, longest: int) -> Tens
     if len(first) == 1:
         row = int(first[0])
         return values[row : row + longest].T.unsqueeze(0)
-    ranks = torch.arange(longest, device=values.device)
+    ranks = torch.arange(longest)
     rows = (first[:, None] + ranks).clamp_(max=len(values) - 1)
-    block = values[rows].movedim(2, 1)
+    block = values[_moved(rows, values.device)].movedim(2, 1)
     if int(lengths[-1]) == longest:  # sorted by size, so all are of this size
         return block
     # An instance at minus infinity still comes before padding.
     block = block.clamp(min=torch.finfo(values.dtype).min)
-    return block.masked_fill_((ranks >= lengths[:, None])[:, None], -torch.inf)
+    outside = _moved((ranks >= lengths[:, None])[:, None], values.device)
+    return block.masked_fill_(outside, -torch.inf)
+
+
+def _moved(rows: Tensor, device: torch.device) -> Tensor:
+    return rows.to(device, non_blocking=True)

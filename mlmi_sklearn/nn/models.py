@@ -346,8 +346,8 @@ class BagPredictor(nn.Module):
             return self.pooling.score(features, segments, **beside)[1]
         if hasattr(self.pooling, "instances"):
             return self.head(self.pooling.instances(features, segments, **beside))
-        ones = torch.ones(len(features), dtype=torch.int64, device=features.device)
-        alone = Segments(ones, check=False)
+        ones = torch.ones(len(features), dtype=torch.int64)
+        alone = Segments.from_host(ones, features.device)
         return self.head(self.pooling(features, alone, **beside)[0])
 
 

@@ -66,13 +66,16 @@ class Segments(SegmentLayout):
         Where each bag starts, and the total; made from `lengths` when needed.
     index : Tensor of shape (N,), dtype int64, default=None
         Bag of each instance; made from `lengths` when needed.
+    on_host : Tensor of shape (B,), dtype int64, default=None
+        The same lengths on the CPU; copied from `lengths` when needed, for which the
+        processor waits for an accelerator.
     check : bool, default=True
         Check `lengths`. A caller who built them may save the few microseconds, and on
         an accelerator the wait for the device.
 
     Attributes
     ----------
-    lengths, offsets, index : Tensor
+    lengths, offsets, index, on_host : Tensor
         As above.
     n_segments, n_values : int
         ``B`` and ``N``.
@@ -325,7 +328,8 @@ class Segments(SegmentLayout):
         values : Tensor of shape (N, ...)
             One row an instance.
         k : int or Tensor of shape (B,), dtype int64
-            How many to keep, at least 1; a smaller bag is kept whole.
+            How many to keep, at least 1; a smaller bag is kept whole. Numbers are
+            wanted on the CPU: for those on an accelerator the processor waits.
 
         Returns
         -------
@@ -348,12 +352,13 @@ class Segments(SegmentLayout):
         tensor([2.5000, 9.0000])
         """
         self._check_rows(values)
-        wanted = torch.as_tensor(k, device=self.lengths.device)
+        wanted = torch.as_tensor(k, device="cpu")
         if wanted.is_floating_point() or bool((wanted < 1).any()):
             raise ValueError(f"k must be a positive integer or one a bag, got {k}.")
-        kept = Segments(torch.minimum(self.lengths, wanted), check=False)
+        sizes = torch.minimum(self.on_host, wanted)
+        kept = Segments.from_host(sizes, self.lengths.device)
         flat = values.detach().reshape(self.n_values, -1)
-        rows = largest_rows(flat, self.lengths, self.offsets[:-1], kept.lengths)
+        rows = largest_rows(flat, self.on_host, sizes)
         indices = rows.reshape(-1, *values.shape[1:])
         return SegmentTopK(values.gather(0, indices), indices, kept)
 

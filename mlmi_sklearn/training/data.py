@@ -183,7 +183,9 @@ class Targets(NamedTuple):
         Targets
             The targets there.
         """
-        return Targets(*(None if t is None else t.to(device) for t in self))
+        return Targets(
+            *(None if t is None else t.to(device, non_blocking=True) for t in self)
+        )
 
 
 Batch = tuple[object, Targets]
@@ -240,7 +242,7 @@ class TrainingData(Dataset[Batch]):
         TrainingData
             The gathered rows, a copy.
         """
-        index = index.to(self.device)
+        index = index.to(self.device, non_blocking=True)
         return TrainingData(self.rows.take(index), self.targets.take(index))
 
     def narrow(self, start: int, stop: int) -> Batch:

@@ -229,8 +229,7 @@ class LeanNet(NeuralNet):
             self.epoch_is_fresh_ = False
             # Weights are worth going back to only once a loss has shown that they
             # work: they can be finite and yet so large that every output overflows.
-            if bool(torch.isfinite(losses).all()):
-                self.snapshot_.take()
+            self.snapshot_.take_if(torch.isfinite(losses).all())
         self.steps_done_ += 1
         if self.scaler_ is None:
             self.stepper_.step()

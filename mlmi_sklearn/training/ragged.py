@@ -70,11 +70,13 @@ class RaggedTensor:
     def segments(self) -> Segments:
         """The bag structure, on the device of the values."""
         if self._segments is None:
-            lengths = self.lengths.to(self.values.device)
+            lengths = self.lengths.to(self.values.device, non_blocking=True)
             n = self.offsets[-1]
             index = torch.repeat_interleave(lengths, output_size=n)
             # Lengths were checked when the bags were; a batch need not check again.
-            self._segments = Segments(lengths, index=index, check=False)
+            self._segments = Segments(
+                lengths, index=index, on_host=self.lengths, check=False
+            )
         return self._segments
 
     def take(self, index: Tensor) -> RaggedTensor:
@@ -174,7 +176,10 @@ class RaggedTensor:
             The bags there.
         """
         values = self.values.to(device, non_blocking=True)
-        fields = {name: field.to(device) for name, field in self.fields.items()}
+        fields = {
+            name: field.to(device, non_blocking=True)
+            for name, field in self.fields.items()
+        }
         return RaggedTensor(values, self.lengths, self.offsets, fields)
 
     @property
@@ -186,7 +191,7 @@ class RaggedTensor:
         self, rows: Tensor, lengths: Tensor, offsets: list[int] | None
     ) -> RaggedTensor:
         """Gather instances that form bags of the given sizes."""
-        rows = rows.to(self.values.device)
+        rows = rows.to(self.values.device, non_blocking=True)
         values = self.values.index_select(0, rows)
         fields = {name: field[rows] for name, field in self.fields.items()}
         return RaggedTensor(values, lengths, offsets, fields)

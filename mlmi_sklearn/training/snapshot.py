@@ -39,6 +39,21 @@ class Snapshot:
         if self._live:
             torch._foreach_copy_(self._kept, self._live)
 
+    def take_if(self, usable: Tensor) -> None:
+        """Copy the present weights where ``usable`` is true.
+
+        Parameters
+        ----------
+        usable : Tensor of shape (), bool
+            On the device of the weights, which is not waited for.
+        """
+        if usable.is_cpu:
+            if bool(usable):
+                self.take()
+            return
+        for kept, live in zip(self._kept, self._live, strict=True):
+            torch.where(usable, live, kept, out=kept)
+
     def restore(self) -> None:
         """Write the remembered weights back into the module."""
         if self._live:

@@ -95,7 +95,8 @@ class _Group:
     def is_uniform(self) -> bool:
         """Whether one count of steps serves all tensors, and one kernel call."""
         kinds = {(p.device, p.dtype) for p in self.parameters}
-        counts = {float(count) for count in self.own_counts}
+        # Read together: on an accelerator each reading waits for the device.
+        counts = torch.stack(self.own_counts).unique()
         return len(kinds) == 1 and len(counts) == 1
 
     def step(self, gradients: list[Any]) -> None:

@@ -41,15 +41,21 @@ class BagGroups:
         if segments.is_even:
             return
         slack = _PAIRS_FOR_A_GROUP if power == 2 else _PAIRS_FOR_A_GROUP / 16
-        order, groups = group_by_size(segments.lengths, power=power, slack=slack)
+        sizes, device = segments.on_host, segments.lengths.device
+        order, groups = group_by_size(sizes, power=power, slack=slack)
         if len(groups) == 1:
             return
         self.sorts = True
-        moved = Segments(segments.lengths[order], check=False)
-        self.parts = [Segments(moved.lengths[a:b], check=False) for a, b, _ in groups]
-        shift = moved.broadcast(segments.offsets[:-1][order] - moved.offsets[:-1])
-        self.rows = torch.arange(len(shift), device=shift.device) + shift
-        self.back = self.rows.argsort()
+        moved = Segments(sizes[order], check=False)
+        self.parts = [
+            Segments.from_host(moved.lengths[a:b], device) for a, b, _ in groups
+        ]
+        starts = (sizes.cumsum(0) - sizes)[order]
+        shift = moved.broadcast(starts - moved.offsets[:-1])
+        rows = torch.arange(len(shift)) + shift
+        self.rows, self.back = (
+            places.to(device, non_blocking=True) for places in (rows, rows.argsort())
+        )
 
     def arrange(self, values: Tensor) -> Tensor:
         """Sort instances by the size of their bag."""

@@ -199,7 +199,7 @@ class CLAMPooling(nn.Module):
         member = self._memberships(target, values.dtype)
         with torch.no_grad():
             attention = self.attend(values, segments).expand(-1, self.n_classes)
-        sizes, evidence = segments.lengths, self.evidence(values)
+        sizes, evidence = segments.on_host, self.evidence(values)
         many = ((sizes + 1) // 2).clamp(max=self.n_sampled)
         few = (sizes // 2).clamp(1, self.n_sampled)
         best, worst = segments.topk(attention, many), segments.topk(-attention, few)
@@ -207,6 +207,8 @@ class CLAMPooling(nn.Module):
         right = best.segments.sum(F.softplus(self.margin - top))
         wrong = worst.segments.sum(F.softplus(self.margin + low))
         # Of a bag of one, the instance is the most attended and not the least as well.
+        sizes = segments.lengths
+        many, few = best.segments.lengths, worst.segments.lengths
         cuts = (sizes > 1).to(few.dtype) * few
         inside = (right + wrong * (sizes > 1)[:, None]) / (many + cuts)[:, None]
         loss, terms = member * inside, member

@@ -76,8 +76,9 @@ class TopKPooling(nn.Module):
         weights : Tensor of shape (N,)
             Shares of the instances in them.
         """
-        kept = _how_many(self.k, segments.lengths)
-        least = segments.broadcast(_kth_largest(values, kept, segments))
+        wanted = _how_many(self.k, segments.on_host)
+        least = segments.broadcast(_kth_largest(values, wanted, segments))
+        kept = wanted.to(values.device, non_blocking=True)
         plain = values.detach()
         above = (plain > least).to(values.dtype)
         room = kept.to(values.dtype).unsqueeze(1) - segments.sum(above)
@@ -141,11 +142,15 @@ class QuantilePooling(nn.Module):
         weights : Tensor of shape (N,)
             Shares of the instances in them.
         """
-        place = (segments.lengths - 1).double() * self.q
+        sizes = segments.on_host
+        place = (sizes - 1).double() * self.q
         below = place.floor()
-        kept = segments.lengths - below.long()
+        kept = sizes - below.long()
         top = segments.topk(values.detach(), kept).values
-        last = kept.cumsum(0) - 1
+        place, below, last = (
+            part.to(values.device, non_blocking=True)
+            for part in (place, below, kept.cumsum(0) - 1)
+        )
         low, high = top[last], top[(last - 1).clamp(min=0)]
         upper = (place - below).to(values.dtype).unsqueeze(1)
         # At the top of the bag there is nothing above, and nothing is asked of it.
@@ -365,7 +370,7 @@ def _filled_kth_largest(
     values: Tensor, k: int, segments: Segments
 ) -> tuple[Tensor, Tensor]:
     """Return the k-th largest of each bag, filled up if smaller, and who it is."""
-    kept = segments.lengths.clamp(max=k)
+    kept = segments.on_host.clamp(max=k)
     least = _kth_largest(values, kept, segments)
     there = (segments.lengths >= k).unsqueeze(1) | (least <= _MISSING)
     hit = values.detach() == segments.broadcast(least)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..adaptation import has_batch_statistics
 from .episode import Episode, TaskPass, joined
 from .heads import class_means
 from .inner_loop import Criterion, task_losses
@@ -116,11 +117,19 @@ class PrototypeModel(nn.Module):
 
     def _features(self, x: Tensor, counted: Tensor | None) -> Tensor:
         """Return features; rows that only fill up are not seen by the net."""
-        if counted is None or bool(counted.all()):
+        if counted is None or self._may_see_all(x) or bool(counted.all()):
             return self.backbone(x)
         found = self.backbone(x[counted])
         z = found.new_zeros(len(x), found.shape[1])
         return z.index_put((counted.nonzero().squeeze(1),), found)
+
+    def _may_see_all(self, x: Tensor) -> bool:
+        """Whether it is cheaper to compute rows that do not count than to count them.
+
+        An accelerator would have to be waited for. No row changes the features of
+        another, except in batch normalisation.
+        """
+        return not x.is_cpu and not has_batch_statistics(self.backbone)
 
 
 def prototype_scores(z: Tensor, means: Tensor, distance: str) -> Tensor:

@@ -70,7 +70,7 @@ class StackedBatches:
 
     def __iter__(self) -> Iterator[StackedBatch]:
         """Draw a new order for each net, gather once, and cut into batches."""
-        rows = self._order().to(self.x.device)
+        rows = self._order().to(self.x.device, non_blocking=True)
         shape = self.there.shape
         x = self.x.index_select(0, rows).unflatten(0, shape)
         y = self.y.index_select(0, rows).unflatten(0, shape)

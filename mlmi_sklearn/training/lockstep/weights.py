@@ -56,11 +56,13 @@ class StackedWeights:
         which : Tensor of bool of shape (K,)
             The nets whose weights have just shown that they work.
         """
-        if bool(which.all()):
+        # An accelerator is not asked: it would have to be waited for.
+        if which.is_cpu and bool(which.all()):
             torch._foreach_copy_(self._kept, self._live)
             return
         for kept, live in zip(self._kept, self._live, strict=True):
-            kept[which] = live[which]
+            rows = which.view(-1, *[1] * (live.ndim - 1))
+            torch.where(rows, live, kept, out=kept)
 
     def restore(self, k: int) -> None:
         """Put back what was remembered for one net."""

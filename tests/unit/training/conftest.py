@@ -1,0 +1,19 @@
+"""What tests of the training loop share."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from pretend_cuda import pretend_cuda
+
+sys.path.pop(0)
+
+
+@pytest.fixture
+def cuda_waits():
+    """Pretend that there is a CUDA device; list what makes the processor wait."""
+    with pretend_cuda() as waits:
+        yield waits
