@@ -73,8 +73,7 @@ class GenerativeEstimator(Reading, TorchEstimator):
     }
     _further_components: ClassVar[dict[str, str]] = {"augment": "augmentation"}
     _net_class: ClassVar[type[LeanNet]] = GANNet
-    # A generator of samples gains nothing from what these would switch on.
-    precision: ClassVar[str] = "full"
+    # Penalties on slopes need second derivatives, which torch.compile does not have.
     compile: ClassVar[bool] = False
     net_: GANNet
 

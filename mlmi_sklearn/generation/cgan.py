@@ -159,6 +159,7 @@ class CGANSampler(SamplerTags, Resampling, Judging, GenerativeEstimator):
         callbacks: Any = None,
         device: str = "auto",
         dtype: str = "auto",
+        precision: str = "auto",
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:
@@ -198,6 +199,7 @@ class CGANSampler(SamplerTags, Resampling, Judging, GenerativeEstimator):
         self.callbacks = callbacks
         self.device = device
         self.dtype = dtype
+        self.precision = precision
         self.random_state = random_state
         self.verbose = verbose
 

@@ -51,6 +51,7 @@ GAN_CONSTRAINTS: dict[str, list[Any]] = {
     "callbacks": [list, tuple, None],
     "device": [str],
     "dtype": [StrOptions({"auto", "float32", "float64"})],
+    "precision": [StrOptions({"auto", "full", "bf16", "fp16"})],
     "random_state": ["random_state"],
     "verbose": ["verbose"],
 }

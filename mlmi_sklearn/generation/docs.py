@@ -90,6 +90,10 @@ default="from_dtype"
         ``"auto"`` (CUDA, then MPS, then CPU) or a PyTorch device string.
     dtype : {{"auto", "float32", "float64"}}, default="auto"
         Type of weights; "auto" is float32, whatever the type of ``X``.
+    precision : {{"auto", "full", "bf16", "fp16"}}, default="auto"
+        Automatic mixed precision in training: "auto" is full precision on a CPU,
+        bfloat16 on GPUs that compute it at full rate. Losses, penalties and what is
+        drawn afterwards are in full precision.
     random_state : int, RandomState instance or None, default=None
         Seed of weights, batches and samples. The same seed on the same machine gives
         identical results, whatever else uses global generators.

@@ -17,6 +17,7 @@ from ..training.optim import optimizer_options
 from ..training.seeding import generator_on_cpu
 from ..training.stepping import Stepper
 from .batches import Conditioned, GANBatches, GANData
+from .mixed import Players, in_precision
 from .objective import Objective, Settings
 
 __all__ = ["GANNet"]
@@ -133,6 +134,10 @@ class GANNet(LeanNet):
             self.criterion_, self.settings or Settings(), self.draws_
         )
         self.average_ = self.module_.averaging()
+        both = self.module_.sampler, self.module_.discriminator
+        self.players_ = Players(
+            *(in_precision(player, device, self.amp_dtype) for player in both)
+        )
         self.judge_stepper_ = Stepper(self.optimizer_discriminator_)
         self.own_weights_ = list(self.module_.sampler.parameters())
         self.judge_weights_ = list(self.module_.discriminator.parameters())
@@ -188,11 +193,11 @@ class GANNet(LeanNet):
         for k in range(self.data_.n_critic - 1):
             extra = batch.narrow(k * size, (k + 1) * size)
             with torch.no_grad():
-                fake = self.module_.sampler(self._latent(size), *extra.conditions)
+                fake = self.players_.maker(self._latent(size), *extra.conditions)
             self._judge_step(extra, fake)
         last = batch.narrow(len(batch.x) - size, len(batch.x))
         z = self._latent(size)
-        fake = self.module_.sampler(z, *last.conditions)
+        fake = self.players_.maker(z, *last.conditions)
         judged = self._judge_step(last, fake.detach())
         made = self._generator_step(last, fake, z)
         return torch.stack([judged, made])
@@ -200,10 +205,11 @@ class GANNet(LeanNet):
     def _judge_step(self, batch: Conditioned, fake: Tensor) -> Tensor:
         for weight in self.judge_weights_:
             weight.grad = None
-        critic = self.module_.discriminator
-        loss = self.objective_.discriminator(critic, batch, fake, self.steps_done_)
-        loss.backward()
-        self.judge_stepper_.step()
+        loss = self.objective_.discriminator(
+            self.players_.judge, batch, fake, self.steps_done_
+        )
+        self._backward(loss)
+        self._judge_moves()
         return loss.detach()
 
     def _generator_step(self, batch: Conditioned, fake: Tensor, z: Tensor) -> Tensor:
@@ -212,13 +218,13 @@ class GANNet(LeanNet):
             weight.grad = None
         for weight in self.judge_weights_:
             weight.requires_grad_(False)
-        loss = self.objective_.generator_loss(self.module_.discriminator, batch, fake)
+        loss = self.objective_.generator_loss(self.players_.judge, batch, fake)
         total = loss
         if self.objective_.settings.diversity:
             again = self._latent(len(z))
-            sampler = self.module_.sampler
-            total = loss + self.objective_.diversity(sampler, batch, fake, z, again)
-        total.backward()
+            maker = self.players_.maker
+            total = loss + self.objective_.diversity(maker, batch, fake, z, again)
+        self._backward(total)
         for weight in self.judge_weights_:
             weight.requires_grad_(True)
         self._step(loss.detach())
@@ -226,6 +232,18 @@ class GANNet(LeanNet):
         ramp = (1 + self.steps_done_) / (10 + self.steps_done_)
         self.average_.update(min(self.averaging, ramp))
         return loss.detach()
+
+    def _backward(self, loss: Tensor) -> None:
+        """Compute gradients, scaled up where half precision would round them away."""
+        (loss if self.scaler_ is None else self.scaler_.scale(loss)).backward()
+
+    def _judge_moves(self) -> None:
+        """Take the step of the discriminator."""
+        if self.scaler_ is None:
+            self.judge_stepper_.step()
+            return
+        self.scaler_.step(self.optimizer_discriminator_)
+        self.scaler_.update()
 
     def _latent(self, n: int) -> Tensor:
         like = self.own_weights_[0] if self.own_weights_ else torch.zeros(1)

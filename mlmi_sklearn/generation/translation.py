@@ -16,8 +16,8 @@ __all__ = ["ImageTranslator"]
 _SHARED = (
     *("generator", "discriminator", "loss", "ema", "augment", "max_iter"),
     *("batch_size", "optimizer", "lr", "lr_discriminator", "betas", "weight_decay"),
-    *("lr_schedule", "warm_start", "callbacks", "device", "dtype", "random_state"),
-    "verbose",
+    *("lr_schedule", "warm_start", "callbacks", "device", "dtype", "precision"),
+    *("random_state", "verbose"),
 )
 _NOT_NEGATIVE = GAN_CONSTRAINTS["r1"]
 _SCORES = {"auto", "ssim", "l1", "r2", "frechet", "cycle"}
@@ -108,6 +108,10 @@ class ImageTranslator(Translating):
         ``"auto"`` (CUDA, then MPS, then CPU) or a PyTorch device string.
     dtype : {"auto", "float32", "float64"}, default="auto"
         Type of weights; "auto" is float32, whatever the type of ``X``.
+    precision : {"auto", "full", "bf16", "fp16"}, default="auto"
+        Automatic mixed precision in training: "auto" is full precision on a CPU,
+        bfloat16 on GPUs that compute it at full rate. Losses, penalties and what is
+        drawn afterwards are in full precision.
     random_state : int, RandomState instance or None, default=None
         Seed of weights and batches. The same seed on the same machine gives identical
         results, whatever else uses global generators.
@@ -213,6 +217,7 @@ class ImageTranslator(Translating):
         callbacks: Any = None,
         device: str = "auto",
         dtype: str = "auto",
+        precision: str = "auto",
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:
@@ -240,6 +245,7 @@ class ImageTranslator(Translating):
         self.callbacks = callbacks
         self.device = device
         self.dtype = dtype
+        self.precision = precision
         self.random_state = random_state
         self.verbose = verbose
 

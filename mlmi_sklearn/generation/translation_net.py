@@ -177,14 +177,14 @@ class TranslationNet(GANNet):
     def _with_truth(
         self, x: Tensor, y: Tensor
     ) -> tuple[list[_Case], list[tuple[Tensor, float]]]:
-        fake = self.module_.sampler["there"](x)
+        fake = self.players_.maker["there"](x)
         away = functional.l1_loss(fake, y)
         return [("there", x, y, fake)], [(away, self.weights_.l1)]
 
     def _there_and_back(
         self, x: Tensor, y: Tensor
     ) -> tuple[list[_Case], list[tuple[Tensor, float]]]:
-        there, back = (self.module_.sampler[name] for name in ("there", "back"))
+        there, back = (self.players_.maker[name] for name in ("there", "back"))
         fake_y, fake_x = there(x), back(y)
         lost = functional.l1_loss(back(fake_y), x)
         lost = lost + functional.l1_loss(there(fake_x), y)
@@ -199,13 +199,13 @@ class TranslationNet(GANNet):
         for weight in self.judge_weights_:
             weight.grad = None
         loss = torch.stack([self._judged(*case) for case in cases]).sum()
-        loss.backward()
-        self.judge_stepper_.step()
+        self._backward(loss)
+        self._judge_moves()
         return loss.detach()
 
     def _judged(self, name: str, x: Tensor, real: Tensor, fake: Tensor) -> Tensor:
         """Return the loss of one judge."""
-        judge, fake = self.module_.discriminator[name], fake.detach()
+        judge, fake = self.players_.judge[name], fake.detach()
         if self.data_.other is not None:
             # A past output has no input beside it, but here none is looked at.
             fake = self.pools_[name].swap(fake, self.draws_)
@@ -224,14 +224,14 @@ class TranslationNet(GANNet):
         for weight in self.judge_weights_:
             weight.requires_grad_(False)
         losses = [
-            self.criterion_.generator(self.module_.discriminator[name](fake, x))
+            self.criterion_.generator(self.players_.judge[name](fake, x))
             for name, x, _, fake in cases
         ]
         made = torch.stack(losses).sum()
         total = made
         for part, factor in added:
             total = total + factor * part
-        total.backward()
+        self._backward(total)
         for weight in self.judge_weights_:
             weight.requires_grad_(True)
         self._step(total.detach())
