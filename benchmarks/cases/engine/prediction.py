@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -28,8 +29,8 @@ def throughput(task: Task, X: np.ndarray, repeats: int, with_sklearn: bool) -> C
     """Return a race of prediction by nets with the same weights."""
     model = task.ours(1).fit(task.X, task.y)
     net = task.as_ours(model.net_.module_)
-    skorch = task.skorch().set_params(max_epochs=0, batch_size=SIZE, module=net)
-    skorch.initialize()
+    skorch = dataclasses.replace(task, net=lambda: net).skorch()
+    skorch.set_params(batch_size=SIZE).initialize()
     skorch.classes_inferred_ = np.unique(task.y)
 
     def repeated(run: Callable[[], Any]) -> Callable[[], None]:

@@ -35,14 +35,13 @@ def small_table() -> Case:
 
 @case("engine", "tiny fit: 100 x 20, batch 32, 20 epochs", threads=(1,))
 def tiny_fit() -> Case:
-    """What a cross-validation of small models does thousands of times."""
     return dense_race(table(100, 20, 32, 20), aim=0.5)
 
 
 @case("engine", "wide sparse: 3,000 x 5,000, batch 128")
 def wide_sparse() -> Case:
-    """skorch has to be given a dense copy."""
     task = wide(3_000, 5_000, 128, 3)
+    # skorch has to be given a dense copy.
     peers: dict[str, Callable[[], object]] = {
         "skorch, dense": lambda: task.skorch().fit(task.X.toarray(), task.y),
         "MLPClassifier": lambda: task.sklearn().fit(task.X, task.y),

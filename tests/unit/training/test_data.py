@@ -62,9 +62,14 @@ def test_narrow_copies_nothing():
     assert part.values.data_ptr() == bags.values[2:].data_ptr()
 
 
-@pytest.mark.parametrize("limit", [0, 2**40], ids=["gathered by batch", "by epoch"])
-def test_shuffled_batches_keep_inputs_and_targets_together(monkeypatch, limit):
-    monkeypatch.setattr(batches, "GATHER_LIMIT", limit)
+# Bytes above which batches are gathered one by one, and bytes gathered at once below.
+GATHERS = {"by batch": (0, 1), "in parts": (2**40, 200), "by epoch": (2**40, 2**24)}
+
+
+@pytest.mark.parametrize("limits", GATHERS.values(), ids=list(GATHERS))
+def test_shuffled_batches_keep_inputs_and_targets_together(monkeypatch, limits):
+    for name, limit in zip(("GATHER_LIMIT", "_GATHER"), limits, strict=True):
+        monkeypatch.setattr(batches, name, limit)
     x = torch.arange(103, dtype=torch.float32)
     data = TrainingData(TensorRows(x), Targets(x * 2, x * 3))
     generator = torch.Generator().manual_seed(0)
@@ -77,15 +82,31 @@ def test_shuffled_batches_keep_inputs_and_targets_together(monkeypatch, limit):
     assert sorted(seen) == x.tolist()
 
 
-def test_both_ways_of_gathering_give_the_same_order(monkeypatch):
+def test_all_ways_of_gathering_give_the_same_order(monkeypatch):
     data = TrainingData(TensorRows(torch.arange(50.0)), Targets(None))
     orders = []
-    for limit in (0, 2**40):
+    for limit, at_once in GATHERS.values():
         monkeypatch.setattr(batches, "GATHER_LIMIT", limit)
+        monkeypatch.setattr(batches, "_GATHER", at_once)
         generator = torch.Generator().manual_seed(3)
         passes = TensorBatches(data, 8, shuffle=True, generator=generator)
         orders.append([rows.tolist() for rows, _ in passes])
-    assert orders[0] == orders[1]
+    assert orders[0] == orders[1] == orders[2]
+
+
+def test_no_copy_of_a_set_is_larger_than_what_is_gathered_at_once(monkeypatch):
+    monkeypatch.setattr(batches, "_GATHER", 200)
+    taken = []
+
+    class Counted(TrainingData):
+        def take(self, index):
+            taken.append(len(index))
+            return super().take(index)
+
+    data = Counted(TensorRows(torch.arange(103.0)), Targets(None))
+    sizes = [len(rows) for rows, _ in TensorBatches(data, 10, shuffle=True)]
+    assert sizes == [10] * 10 + [3]
+    assert taken == [50, 50, 3]
 
 
 def test_each_pass_has_another_order_and_the_seed_repeats_them():
