@@ -11,6 +11,7 @@ from skorch.callbacks.scoring import ScoringBase
 from torch import nn
 
 from ..training.callbacks import BestWeights, EpochScore, ProgressBar, SklearnBridge
+from ..training.compiling import compile_options
 from ..training.data import TrainingData
 from ..training.device import resolve_precision
 from ..training.net import LeanNet
@@ -45,7 +46,9 @@ def make_net(
     """Wrap a module into an initialised net that can be trained."""
     module.to(plan.device)
     if estimator.compile:
-        module.compile()
+        # Nets of other kinds use outputs later, or see batches of any shape.
+        keeps = estimator._net_class is not LeanNet
+        module.compile(**compile_options(module, plan.device, keeps))
     factory = resolve_optimizer(estimator.optimizer)
     options = optimizer_options(
         factory,
