@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .components import list_plugins as list_plugins
     from .components import register_component as register_component
     from .containers import Bags as Bags
+    from .containers import Stream as Stream
     from .containers import check_bags as check_bags
     from .domain_adaptation import DANNClassifier as DANNClassifier
     from .domain_adaptation import DANNRegressor as DANNRegressor
@@ -113,6 +114,7 @@ _HOME = {
     "NetRegressor": "supervised",
     "NormalizedSetKernel": "mil",
     "SingleInstanceClassifier": "mil",
+    "Stream": "containers",
     "TileGrid": "preprocessing",
     "VectorizedSearchCV": "search",
     "all_estimators": "components",

@@ -82,6 +82,7 @@ class NetClassifier(ClassifierOutputs, TorchEstimator):
         "class_weight": CLASS_WEIGHT,
     }
     _accepts_sparse: ClassVar[bool] = True
+    _accepts_streams: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -130,16 +131,19 @@ class NetClassifier(ClassifierOutputs, TorchEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> NetClassifier:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> NetClassifier:
         """Train the network.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, [channels,] ...)
             Vectors (sparse ones too, of which a batch at a time is made dense), images
-            (n, H, W) or (n, C, H, W), or volumes (n, C, D, H, W).
+            (n, H, W) or (n, C, H, W), or volumes (n, C, D, H, W). A large memory map,
+            a dask collection, a data set or loader of PyTorch or a
+            :class:`~mlmi_sklearn.Stream` is read batch by batch.
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
-            Classes, or an indicator matrix of 0 and 1.
+            Classes, or an indicator matrix of 0 and 1. May be left out if X brings
+            its targets along.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights. Within a batch, a row of weight 2 counts as the row
             given twice; one of weight 0 counts as not given.
@@ -237,6 +241,7 @@ class NetRegressor(RegressorOutputs, TorchEstimator):
     """
 
     _accepts_sparse: ClassVar[bool] = True
+    _accepts_streams: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -283,16 +288,18 @@ class NetRegressor(RegressorOutputs, TorchEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> NetRegressor:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> NetRegressor:
         """Train the network.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, [channels,] ...)
             Vectors (sparse ones too, of which a batch at a time is made dense), images
-            (n, H, W) or (n, C, H, W), or volumes (n, C, D, H, W).
+            (n, H, W) or (n, C, H, W), or volumes (n, C, D, H, W). A large memory map,
+            a dask collection, a data set or loader of PyTorch or a
+            :class:`~mlmi_sklearn.Stream` is read batch by batch.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Targets, in any unit.
+            Targets, in any unit. May be left out if X brings its targets along.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights. Within a batch, a row of weight 2 counts as the row
             given twice; one of weight 0 counts as not given.

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import _num_samples
 from skorch.helper import predefined_split
 
+from ..containers import Stream
 from ..exceptions import FitInterruptedWarning, TrainingDivergedError
 from ..nn.initial import weights_follow
 from ..training.callbacks import SklearnBridge
@@ -32,6 +33,7 @@ from ..training.data import Targets, TrainingData
 from ..training.device import device_or_cpu, fits_on
 from ..training.net import LeanNet
 from ..training.seeding import borrowed_generator, draws_random_numbers
+from ..training.streams import BlockRows
 from .compat import CallbackSupportMixin, with_callbacks
 from .constraints import TRAINING_CONSTRAINTS
 from .inputs import as_tensor, read_weight
@@ -50,6 +52,7 @@ from .state import (
     unpack_history,
     weights_of,
 )
+from .streams import stream_targets
 from .targets import Encoded, drop_weightless
 
 __all__ = ["TorchEstimator"]
@@ -167,6 +170,8 @@ class TorchEstimator(NestedParams, CallbackSupportMixin, Stages):
     ) -> tuple[Any, Array, Array | None]:
         """Validate the data and drop rows of weight zero: they are not there."""
         inputs = self._read_inputs(X, reset=not resume)
+        if isinstance(inputs, Stream):
+            y = stream_targets(inputs, y)
         y = self._read_targets(y)
         n = _num_samples(inputs)
         if n != len(y):
@@ -273,6 +278,8 @@ class TorchEstimator(NestedParams, CallbackSupportMixin, Stages):
             encoded.strata,
             self._groups(inputs),
         )
+        if isinstance(rows, BlockRows):  # they cannot be put in another order
+            parts = (np.sort(parts[0]), np.sort(parts[1]))
         train, valid = (whole.take(torch.from_numpy(part)) for part in parts)
         return train, valid
 

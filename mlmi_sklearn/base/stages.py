@@ -19,6 +19,7 @@ from sklearn.utils.validation import _num_samples
 from torch import nn
 
 from ..components.doclink import DocumentationLink
+from ..containers import Stream
 from ..nn.models import Predictor
 from ..training.data import Rows, TensorRows, TrainingData
 from ..training.sparse import SparseRows
@@ -26,6 +27,7 @@ from .footprint import widest
 from .inputs import as_tensor, read_array, require_shape
 from .netbuild import row_scorer
 from .parts import Recipe, build_backbone
+from .streams import as_stream, read_stream, stream_rows
 from .targets import Encoded
 
 __all__ = ["Stages"]
@@ -45,6 +47,8 @@ class Stages(DocumentationLink, BaseEstimator):
     _recipe: Recipe
     # Whether X may be sparse; a batch at a time is then made dense.
     _accepts_sparse: ClassVar[bool] = False
+    # Whether X may be a stream, of which a batch at a time is read.
+    _accepts_streams: ClassVar[bool] = False
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -52,7 +56,11 @@ class Stages(DocumentationLink, BaseEstimator):
         return tags
 
     def _read_inputs(self, X: Any, *, reset: bool) -> Any:
-        """Validate X; by default samples as one array."""
+        """Validate X; by default samples as one array, or a stream of them."""
+        X = as_stream(X) if self._accepts_streams else X
+        if isinstance(X, Stream) and self._accepts_streams:
+            shape = None if reset else self._recipe.input_shape
+            return read_stream(self, X, shape, reset=reset)
         sparse = self._accepts_sparse
         if reset:
             return read_array(self, X, reset=True, accept_sparse=sparse)
@@ -64,6 +72,8 @@ class Stages(DocumentationLink, BaseEstimator):
 
     def _sample_shape(self, inputs: Any) -> tuple[int, ...]:
         """Return the shape of one sample or instance."""
+        if isinstance(inputs, Stream):  # its length may not be known
+            return inputs.sample_shape
         return tuple(inputs.shape[1:])
 
     def _input_dtype(self, inputs: Any) -> torch.dtype:
@@ -72,6 +82,8 @@ class Stages(DocumentationLink, BaseEstimator):
 
     def _rows(self, inputs: Any, dtype: torch.dtype) -> Rows:
         """Turn validated inputs into tensors."""
+        if isinstance(inputs, Stream):
+            return stream_rows(inputs, dtype)
         if issparse(inputs):
             return SparseRows(inputs, dtype)
         return TensorRows(as_tensor(inputs, dtype))
@@ -102,7 +114,9 @@ class Stages(DocumentationLink, BaseEstimator):
         large = n_rows > fewest and n_rows * elements > _FEW_ELEMENTS
         if large and isinstance(backbone, nn.Module) and not backbone.training:
             elements = max(elements, widest(backbone, shape))
-        return max(_PREDICTION_ELEMENTS // elements, fewest)
+        # What is read for a batch comes on top of the results within the net.
+        share = 4 if isinstance(inputs, Stream) else 1
+        return max(_PREDICTION_ELEMENTS // share // elements, fewest)
 
     def _learning_rate(self) -> float:
         """Return the rate that training begins with."""
@@ -142,6 +156,8 @@ class Stages(DocumentationLink, BaseEstimator):
 
     def _training_rows(self, inputs: Any, encoded: Encoded, dtype: torch.dtype) -> Rows:
         """Turn validated inputs of a fit into tensors."""
+        if isinstance(inputs, Stream):
+            return stream_rows(inputs, dtype, encoded)
         return self._rows(inputs, dtype)
 
     def _assemble(self, recipe: Recipe) -> nn.Module:

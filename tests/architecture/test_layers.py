@@ -44,7 +44,7 @@ APART = {name for names, apart in LAYERS for name in names if apart}
 ALLOWED = {
     "exceptions": set(),
     "components": {"pluggy"},
-    "containers": {"numpy", "scipy", "pandas", "h5py"},
+    "containers": {"numpy", "scipy", "pandas", "h5py", "pyarrow"},
     "cli": set(),
 }
 FORBIDDEN = {
