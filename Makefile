@@ -128,4 +128,4 @@ docs-clean:
 	rm -rf docs/_build docs/auto_examples docs/api/*.rst docs/api/generated docs/api/backreferences docs/sg_execution_times.rst
 
 clean: docs-clean
-	rm -rf $(VENV) $(PLUGINS_VENV) $(AUDIT_VENV) build dist *.egg-info mlmi-demo
+	rm -rf $(VENV) .venv-bench-* $(PLUGINS_VENV) $(AUDIT_VENV) build dist *.egg-info mlmi-demo

@@ -10,6 +10,10 @@ import statistics
 from pathlib import Path
 from typing import Any
 
+from suite.markdown import summary_table
+from suite.registry import FAMILIES
+from suite.results import read
+
 ROOT = Path(__file__).parents[1]
 
 # How the README calls methods whose names in the results are short.
@@ -60,28 +64,9 @@ def line(cells: list[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def ratio(row: dict[str, Any]) -> str:
-    """Return the median and the range."""
-    return f"{row['ratio']:.2f} ({row['low']:.2f}-{row['high']:.2f})"
-
-
-def engine() -> list[str]:
-    """One row a case of NetClassifier."""
-    head = ["training, NetClassifier", "rival", "rival / ours (range)"]
-    cells = [[row["name"], row["rival"], ratio(row)] for row in rows("engine")]
-    return [line(head), line(["---"] * 3), *map(line, cells)]
-
-
-def mil() -> list[str]:
-    """One row a net, one column a case."""
-    table: dict[str, dict[str, str]] = {}
-    for row in rows("mil"):
-        net, case = row["name"].split(": ")
-        table.setdefault(net, {})[case] = ratio(row)
-    cases = list(next(iter(table.values())))
-    head = ["torchmil / ours, MILClassifier", *cases]
-    cells = [[net, *(found[case] for case in cases)] for net, found in table.items()]
-    return [line(head), line(["---"] * len(head)), *map(line, cells)]
+def speed() -> list[str]:
+    """Return one row a family that was measured."""
+    return summary_table({family: read(family) for family in FAMILIES}).splitlines()
 
 
 def mil_cv() -> list[str]:
@@ -129,16 +114,6 @@ def meta_omniglot() -> list[str]:
     ]
     head = ["new characters, 5-way 1-shot", "accuracy", "CPU s of training"]
     return [line(head), line(["---"] * 3), *map(line, cells)]
-
-
-def meta_speed() -> list[str]:
-    """One row a case, beside the plain loop alone."""
-    if not (ROOT / "benchmarks/results/meta_speed.json").exists():
-        return []
-    found = [r for r in rows("meta_speed") if r["rival"] == "plain loop"]
-    cells = [[r["name"], r["rival"], ratio(r)] for r in found]
-    head = ["steps of MAML", "rival", "rival / ours (range)"]
-    return ["", line(head), line(["---"] * 3), *map(line, cells)]
 
 
 def gan_tables() -> list[str]:
@@ -250,13 +225,6 @@ def gan_translation() -> list[str]:
     return [line(["method", "MAE", "SSIM"]), line(["---"] * 3), *map(line, cells)]
 
 
-def gan_speed() -> list[str]:
-    """One row a case."""
-    cells = [[r["name"], r["rival"], ratio(r)] for r in rows("gan_speed")]
-    head = ["steps of both players", "rival", "rival / ours (range)"]
-    return [line(head), line(["---"] * 3), *map(line, cells)]
-
-
 def guide() -> None:
     """Replace the tables of the guide to conditional generation."""
     path = ROOT / "docs/user_guide/generation.md"
@@ -267,7 +235,6 @@ def guide() -> None:
         "balance": gan_balance,
         "phantom": gan_phantom,
         "translation": gan_translation,
-        "speed": gan_speed,
     }.items():
         text = replaced(text, name, table())
     path.write_text(text)
@@ -284,13 +251,12 @@ def replaced(text: str, name: str, table: list[str]) -> str:
 def main() -> None:
     """Replace the text between the markers."""
     path = ROOT / "README.md"
-    speed = [*engine(), "", *mil(), "", *mil_cv(), *meta_speed()]
     text = replaced(path.read_text(), "sets", mil_sets())
     text = replaced(text, "shifts", da_digits())
     text = replaced(text, "characters", meta_omniglot())
     text = replaced(text, "samples", gan_tables())
     guide()
-    path.write_text(replaced(text, "bench", speed))
+    path.write_text(replaced(text, "bench", [*speed(), "", *mil_cv()]))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from suite.markdown import family_page, write_pages
-from suite.registry import FAMILIES, Entry, load
+from suite.registry import FAMILIES, Entry, load, registered
 from suite.results import environment, merged, read, write
 from suite.worker import Failed, in_fresh_process
 
@@ -86,7 +86,8 @@ def main() -> int:
         print(f"{title}: {told(row)} ({took:.0f} s)", flush=True)
         rows.setdefault(entry.family, []).append(row)
         if not options.quick:
-            write(entry.family, merged(read(entry.family), [row], where))
+            known = {other.name for other in registered((entry.family,))}
+            write(entry.family, merged(read(entry.family), [row], where, known))
             write_pages()
     for family, found in rows.items():
         print(f"\n## {family}\n\n{family_page(merged({}, found, where))}")

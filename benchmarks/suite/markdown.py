@@ -10,9 +10,10 @@ from .registry import FAMILIES
 from .results import RESULTS, read
 from .summary import Totals, fastest_peer, has_limit, missed, peers, totals
 
-__all__ = ["family_page", "summary_page", "table", "write_pages"]
+__all__ = ["family_page", "summary_page", "summary_table", "table", "write_pages"]
 
 Row = dict[str, Any]
+NOTHING = "Not measured yet: run `make bench`.\n"
 CLOCKS = {"cpu": "CPU time, one thread", "wall": "wall time, {} threads"}
 
 
@@ -25,6 +26,8 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def family_page(content: dict[str, Any]) -> str:
     """Return the tables of one family."""
     rows = content["rows"]
+    if not rows:
+        return NOTHING
     parts = [*_speed_parts(rows), *_other_parts(rows), *_notes(rows)]
     parts.extend(_environments(content["environments"]))
     return "\n\n".join(parts) + "\n"
@@ -32,23 +35,33 @@ def family_page(content: dict[str, Any]) -> str:
 
 def summary_page(families: dict[str, dict[str, Any]]) -> str:
     """Return the table of all families and the targets that were missed."""
+    if not any(content["rows"] for content in families.values()):
+        return NOTHING
+    misses = [
+        f"- {family}: {sentence}"
+        for family, content in families.items()
+        for sentence in missed(content["rows"])
+    ]
+    text = "Targets missed:\n\n" + "\n".join(misses) if misses else "No target missed."
+    return f"{summary_table(families)}\n\n{text}\n"
+
+
+def summary_table(families: dict[str, dict[str, Any]]) -> str:
+    """Return one row a family and number of threads."""
     head = ["family", "threads", "rows", "ours / limit: median", "worst", "within 1.10"]
     head += ["fastest peer beaten", "3x or more"]
-    cells, misses = [], []
+    cells = []
     for family, content in families.items():
-        rows = content["rows"]
-        for threads in sorted({r["threads"] for r in rows if r["kind"] == "speed"}):
-            found = totals(r for r in rows if r["threads"] == threads)
+        speed = [row for row in content["rows"] if row["kind"] == "speed"]
+        for threads in sorted({row["threads"] for row in speed}):
+            found = totals(row for row in speed if row["threads"] == threads)
             cells.append([family, str(threads), *_total_cells(found)])
-        misses += [f"- {family}: {sentence}" for sentence in missed(rows)]
-    text = "Targets missed:\n\n" + "\n".join(misses) if misses else "No target missed."
-    return f"{table(head, cells)}\n\n{text}\n"
+    return table(head, cells)
 
 
 def write_pages(folder: Path = RESULTS) -> None:
-    """Write the Markdown of every family that has results, and the summary."""
+    """Write the Markdown of every family, and the summary."""
     found = {family: read(family, folder) for family in FAMILIES}
-    found = {family: content for family, content in found.items() if content["rows"]}
     for family, content in found.items():
         (folder / f"speed_{family}.md").write_text(family_page(content))
     (folder / "speed.md").write_text(summary_page(found))

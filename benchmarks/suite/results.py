@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+from collections.abc import Collection
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -41,17 +42,24 @@ def environment(command: str) -> dict[str, Any]:
     }
 
 
-def merged(old: dict[str, Any], rows: Rows, where: dict[str, Any]) -> dict[str, Any]:
+def merged(
+    old: dict[str, Any],
+    rows: Rows,
+    where: dict[str, Any],
+    known: Collection[str] | None = None,
+) -> dict[str, Any]:
     """Put rows into what is there; those of the same name and threads are replaced.
 
-    Each row names its environment by date, and environments that no row names any more
-    are dropped.
+    Each row names its environment by date. Environments that no row names any more are
+    dropped, and so are rows of cases that are not ``known``.
     """
     fresh = {(r["name"], r["threads"]): {**r, "measured": where["date"]} for r in rows}
     kept = [
         fresh.pop((row["name"], row["threads"]), row) for row in old.get("rows", [])
     ]
-    found = [*kept, *fresh.values()]
+    found = [
+        row for row in (*kept, *fresh.values()) if known is None or row["name"] in known
+    ]
     used = {row["measured"] for row in found}
     environments = {**old.get("environments", {}), where["date"]: where}
     return {

@@ -232,6 +232,14 @@ def test_rows_of_the_same_name_and_threads_are_replaced():
     assert list(last["environments"]) == ["3"]
 
 
+def test_rows_of_cases_that_are_gone_are_dropped():
+    from suite.results import merged
+
+    first = merged({}, [measured("a"), measured("old")], where("1"))
+    second = merged(first, [measured("b")], where("2"), known={"a", "b"})
+    assert [row["name"] for row in second["rows"]] == ["a", "b"]
+
+
 def test_tables_turn_the_ratio_to_the_limit_round():
     from suite.markdown import family_page
     from suite.results import merged
@@ -271,8 +279,23 @@ def test_the_tables_in_the_repository_are_those_of_the_rows():
     from suite.registry import FAMILIES
     from suite.results import RESULTS, read
 
-    found = {f: c for f in FAMILIES if (c := read(f))["rows"]}
+    found = {family: read(family) for family in FAMILIES}
     for family, content in found.items():
         assert (RESULTS / f"speed_{family}.md").read_text() == family_page(content)
-    if found:
-        assert (RESULTS / "speed.md").read_text() == summary_page(found)
+    assert (RESULTS / "speed.md").read_text() == summary_page(found)
+
+
+def test_a_family_without_rows_says_how_to_get_them(tmp_path):
+    from suite.markdown import write_pages
+
+    write_pages(tmp_path)
+    texts = {path.read_text() for path in tmp_path.glob("*.md")}
+    assert texts == {"Not measured yet: run `make bench`.\n"}
+
+
+def test_the_guide_includes_the_tables_of_every_family():
+    from suite.registry import FAMILIES
+
+    text = (ROOT / "docs/guides/benchmarks.md").read_text()
+    for name in ("speed", *(f"speed_{family}" for family in FAMILIES)):
+        assert f"```{{include}} ../../benchmarks/results/{name}.md\n```" in text
