@@ -41,6 +41,8 @@ class Case:
         Peers that cannot run here, and why.
     aim : float, default=1.0
         What a peer should take, in times of ours.
+    most_rounds : int, default=100
+        Rounds that are enough, for cases that take long.
     """
 
     contenders: dict[str, Run]
@@ -49,6 +51,7 @@ class Case:
     units: int = 1
     absent: dict[str, str] = field(default_factory=dict)
     aim: float = 1.0
+    most_rounds: int = 100
 
     def measure(self, threads: int, rounds: int) -> dict[str, Any]:
         """Return the row: CPU seconds count with one thread, wall seconds with more."""
@@ -57,6 +60,7 @@ class Case:
         if not isinstance(agreement, str):
             raise AssertionError("agree() has to say what was compared")
         clock = "cpu" if threads == 1 else "wall"
+        rounds = min(rounds, self.most_rounds)
         times = in_turns(contenders, rounds, clock)
         for run in contenders.values():
             getattr(run, "close", lambda: None)()

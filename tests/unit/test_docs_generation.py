@@ -42,6 +42,6 @@ def test_every_public_parameter_in_the_guide_exists():
 
 
 def test_tables_are_filled():
-    for name in ("quality", "columns", "balance", "phantom", "translation", "speed"):
+    for name in ("quality", "columns", "balance", "phantom", "translation"):
         inside = TEXT.partition(f"<!-- {name}:begin -->")[2]
         assert inside.partition(f"<!-- {name}:end -->")[0].count("|") > 10, name
