@@ -130,6 +130,12 @@ class DomainNet(LeanNet):
         self.apart_ = self.apart and has_batch_statistics(self.module_)
         divergence = getattr(self.module_, "divergence", None)
         self.divergence_uses_: frozenset[str] = getattr(divergence, "uses", frozenset())
+        objective = self.objective or DomainObjective()
+        self.scores_target_ = (
+            self.partial
+            or objective.looks_at_scores
+            or "probabilities" in self.divergence_uses_
+        )
         try:
             super().fit_loop(X, y, epochs, **kwargs)
         finally:
@@ -183,7 +189,10 @@ class DomainNet(LeanNet):
         """Return scores of labelled rows, and both sides if there are two."""
         parts = [(x, weight) for x, weight in batch.parts if x is not None]
         if self.apart_:
-            passed = [self._pass(x, weight) for x, weight in parts]
+            passed = [
+                self._pass(x, weight, self.scores_target_ or x is not batch.target)
+                for x, weight in parts
+            ]
         else:
             sizes = [len(x) for x, _ in parts]
             whole = self._pass(*_joined(parts))
@@ -196,7 +205,9 @@ class DomainNet(LeanNet):
         keywords = self._keywords(batch, raw_s, raw_t)
         return raw, Sides(zs, zt, raw_s, raw_t, keywords, batch.target_weight)
 
-    def _pass(self, x: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _pass(
+        self, x: Tensor, weight: Tensor | None, scores: bool = True
+    ) -> tuple[Any, Tensor]:
         """Run the module once; return scores and features in full precision."""
         norms = self.weighted_norms_
         context: Any = nullcontext()
@@ -204,20 +215,20 @@ class DomainNet(LeanNet):
             context = row_weights(norms, weight)
         if self.amp_dtype is None:
             with context:
-                return self.module_(x, features=True)
+                return self.module_(x, features=True, scores=scores)
         with context, autocast(torch.device(self.device), self.amp_dtype):
-            raw, z = self.module_(x, features=True)
-        return raw.float(), z.float()
+            raw, z = self.module_(x, features=True, scores=scores)
+        return (None if raw is None else raw.float()), z.float()
 
     def _keywords(
-        self, batch: DomainBatch, raw_s: Tensor, raw_t: Tensor
+        self, batch: DomainBatch, raw_s: Tensor, raw_t: Tensor | None
     ) -> dict[str, Any]:
         """Return what the divergence asks for, where there is something to say."""
         uses, keywords = self.divergence_uses_, {}
         weights = (batch.source_weight, batch.target_weight)
         if "weights" in uses and any(w is not None for w in weights):
             keywords["weights"] = weights
-        if "probabilities" in uses and self.to_probabilities_ is not None:
+        if "probabilities" in uses and self.to_probabilities_ and raw_t is not None:
             both = (raw_s.detach(), raw_t.detach())
             keywords["probabilities"] = tuple(map(self.to_probabilities_, both))
         if "domains" in uses and batch.domains is not None:
@@ -236,7 +247,7 @@ class DomainNet(LeanNet):
         self.domain_terms_.append(value)
         judged = sides.zs.detach(), sides.zt.detach(), sides.keywords
         self.last_sides_ = (*self.last_sides_[1 - _JUDGED :], judged)
-        if self.partial and self.to_probabilities_ is not None:
+        if self.partial and self.to_probabilities_ and sides.raw_t is not None:
             shares = self.to_probabilities_(sides.raw_t.detach()).sum(0)
             seen = self.target_shares_
             self.target_shares_ = shares if seen is None else seen + shares

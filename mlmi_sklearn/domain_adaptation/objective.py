@@ -91,8 +91,10 @@ class Sides:
     ----------
     zs, zt : Tensor of shape (n, D) and (m, D)
         Features.
-    raw_s, raw_t : Tensor of shape (n, K) and (m, K)
+    raw_s : Tensor of shape (n, K)
         Scores.
+    raw_t : Tensor of shape (m, K) or None
+        Scores; None where nobody looks at them.
     keywords : dict
         What else the divergence takes: weights, probabilities, domains.
     target_weight : Tensor of shape (m,) or None
@@ -102,7 +104,7 @@ class Sides:
     zs: Tensor
     zt: Tensor
     raw_s: Tensor
-    raw_t: Tensor
+    raw_t: Tensor | None
     keywords: dict[str, Any]
     target_weight: Tensor | None = None
 
@@ -135,6 +137,11 @@ class DomainObjective:
     def is_idle(self) -> bool:
         """Whether rows of the target add nothing."""
         return self.lambda_ == 0 and self.entropy == 0
+
+    @property
+    def looks_at_scores(self) -> bool:
+        """Whether :meth:`terms` reads the scores of target rows."""
+        return self.entropy > 0 or self.lambda_ == 0
 
     def factor(self, progress: float) -> float:
         """Return lambda at a share of training done, from 0 to 1."""
@@ -180,6 +187,7 @@ class DomainObjective:
         return value, value if own_rate else factor * value
 
     def _entropy(self, sides: Sides) -> Tensor:
+        assert sides.raw_t is not None  # or looks_at_scores is wrong
         return self.entropy * mean_entropy(sides.raw_t, sides.target_weight)
 
 
@@ -191,6 +199,11 @@ class MinimaxEntropy(DomainObjective):
     equation 5: prototypes move towards the target, then features towards prototypes.
     ``lambda_`` is the weight of the entropy here.
     """
+
+    @property
+    def looks_at_scores(self) -> bool:
+        """Whether :meth:`terms` reads the scores of target rows: it makes its own."""
+        return False
 
     def terms(self, module: Any, sides: Sides, progress: float) -> tuple[Tensor, ...]:
         """Return the mean entropy on the target, and what is added to the loss."""

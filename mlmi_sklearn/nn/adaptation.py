@@ -49,10 +49,13 @@ class DomainPredictor(nn.Module):
         self.divergence = divergence
         self.out_features = int(backbone.out_features)
 
-    def forward(self, x: Tensor, features: bool = False) -> Any:
-        """Return raw scores (B, n_outputs), and features too if they are wanted."""
+    def forward(self, x: Tensor, features: bool = False, scores: bool = True) -> Any:
+        """Return raw scores (B, n_outputs), and features too if they are wanted.
+
+        Without ``scores`` there is None in their place, and the head does not run.
+        """
         z = self.backbone(x)
-        raw = self.head(z)
+        raw = self.head(z) if scores else None
         return (raw, z) if features else raw
 
     def embed(self, x: Tensor) -> Tensor:

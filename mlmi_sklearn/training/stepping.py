@@ -14,11 +14,15 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim import Adam, AdamW, Optimizer
+from torch.optim import SGD, Adam, AdamW, Optimizer
 
 __all__ = ["Stepper"]
 
-_KERNELS: dict[type[Optimizer], str] = {Adam: "_fused_adam_", AdamW: "_fused_adamw_"}
+_KERNELS: dict[type[Optimizer], str] = {
+    Adam: "_fused_adam_",
+    AdamW: "_fused_adamw_",
+    SGD: "_fused_sgd_",
+}
 
 
 class Stepper:
@@ -27,8 +31,8 @@ class Stepper:
     Parameters
     ----------
     optimizer : Optimizer
-        Fused ``Adam`` and ``AdamW`` on one device are called directly; all others
-        through their own ``step``.
+        Fused ``Adam``, ``AdamW`` and ``SGD`` on one device are called directly; all
+        others through their own ``step``.
 
     Notes
     -----
@@ -40,14 +44,15 @@ class Stepper:
 
     def __init__(self, optimizer: Optimizer) -> None:
         self.optimizer = optimizer
-        self._groups: list[_Group] = []
+        self._groups: list[_AdamGroup | _SGDGroup] = []
         self._waiting = False
 
     def begin(self) -> None:
         """Read the state of the optimiser, or wait for its first step to make it."""
         self._waiting = not self.optimizer.state
-        if _is_plain_adam(self.optimizer):
-            self._groups = [_Group(self.optimizer, g) for g in _groups(self.optimizer)]
+        if _is_plain(self.optimizer):
+            kind = _SGDGroup if type(self.optimizer) is SGD else _AdamGroup
+            self._groups = [kind(self.optimizer, g) for g in _groups(self.optimizer)]
             if not all(group.is_uniform for group in self._groups):
                 self._groups = []
 
@@ -79,25 +84,67 @@ class _Group:
     """Tensors of one parameter group, in the order the kernel wants them."""
 
     def __init__(self, optimizer: Optimizer, group: dict[str, Any]) -> None:
-        states = [optimizer.state[p] for p in group["params"]]
         self.options = group
         self.owners: list[Tensor] = group["params"]
         # Aliases outside of autograd, which need no context to be written to.
         self.parameters = [p.detach() for p in self.owners]
+        self.kernel: Callable[..., None] = getattr(torch, _KERNELS[type(optimizer)])
+
+    @property
+    def is_uniform(self) -> bool:
+        """Whether one kernel call serves all tensors."""
+        return len({(p.device, p.dtype) for p in self.parameters}) == 1
+
+
+class _SGDGroup(_Group):
+    """A group with the running means of its gradients, if there is momentum."""
+
+    def __init__(self, optimizer: Optimizer, group: dict[str, Any]) -> None:
+        super().__init__(optimizer, group)
+        self.buffers: list[Tensor] = []
+        if group["momentum"]:
+            self.buffers = [optimizer.state[p]["momentum_buffer"] for p in self.owners]
+
+    def step(self, gradients: list[Any]) -> None:
+        """Call the kernel."""
+        options = self.options
+        self.kernel(
+            self.parameters,
+            gradients,
+            self.buffers,
+            weight_decay=options["weight_decay"],
+            momentum=options["momentum"],
+            lr=options["lr"],
+            dampening=options["dampening"],
+            nesterov=options["nesterov"],
+            maximize=options["maximize"],
+            is_first_step=False,
+            grad_scale=None,
+            found_inf=None,
+        )
+
+    def write_back(self) -> None:
+        """Do nothing: the optimiser's own tensors were written to."""
+
+
+class _AdamGroup(_Group):
+    """A group with both moments of its gradients and the number of its steps."""
+
+    def __init__(self, optimizer: Optimizer, group: dict[str, Any]) -> None:
+        super().__init__(optimizer, group)
+        states = [optimizer.state[p] for p in self.owners]
         self.means = [state["exp_avg"] for state in states]
         self.squares = [state["exp_avg_sq"] for state in states]
         self.own_counts: list[Tensor] = [state["step"] for state in states]
         count = self.own_counts[0].clone()
         self.counts = [count] * len(states)
-        self.kernel: Callable[..., None] = getattr(torch, _KERNELS[type(optimizer)])
 
     @property
     def is_uniform(self) -> bool:
         """Whether one count of steps serves all tensors, and one kernel call."""
-        kinds = {(p.device, p.dtype) for p in self.parameters}
         # Read together: on an accelerator each reading waits for the device.
         counts = torch.stack(self.own_counts).unique()
-        return len(kinds) == 1 and len(counts) == 1
+        return super().is_uniform and len(counts) == 1
 
     def step(self, gradients: list[Any]) -> None:
         """Call the kernel."""
@@ -132,7 +179,7 @@ def _groups(optimizer: Optimizer) -> list[dict[str, Any]]:
     return [group for group in optimizer.param_groups if group["params"]]
 
 
-def _is_plain_adam(optimizer: Optimizer) -> bool:
+def _is_plain(optimizer: Optimizer) -> bool:
     """Tell whether a direct call of the kernel does what ``step`` would do."""
     if not hasattr(torch, _KERNELS.get(type(optimizer), "no such kernel")):
         return False
@@ -140,9 +187,20 @@ def _is_plain_adam(optimizer: Optimizer) -> bool:
         return False
     return all(
         group.get("fused")
-        and not group["amsgrad"]
+        and not group.get("amsgrad")
         and not group.get("capturable")
         and not isinstance(group["lr"], Tensor)
-        and all("step" in optimizer.state.get(p, ()) for p in group["params"])
+        and _has_state(optimizer, group)
         for group in _groups(optimizer)
     )
+
+
+def _has_state(optimizer: Optimizer, group: dict[str, Any]) -> bool:
+    """Tell whether a first step has made what the kernel reads and writes."""
+    if type(optimizer) is SGD:
+        # Without momentum there is nothing to be made.
+        key = "momentum_buffer" if group["momentum"] else None
+    else:
+        key = "step"
+    states = (optimizer.state.get(p, {}) for p in group["params"])
+    return key is None or all(state.get(key) is not None for state in states)
