@@ -32,7 +32,7 @@ Array = NDArray[Any]
 Piece = tuple[Array, Array | None]
 
 # Size of a piece that is read at once. Small enough for a shuffle buffer to hold some.
-PIECE_BYTES = 2 * 2**20
+PIECE_BYTES = 2**20
 
 
 def split_item(item: Any) -> tuple[Any, Any]:
@@ -136,14 +136,17 @@ class DatasetReader(Reader):
         stop = min(start + self.block_rows, len(self.dataset))
         step = min(self.block_rows, _rows_in_piece(self.head()))
         for low in range(start, stop, step):
-            yield self.read(np.arange(low, min(low + step, stop))), None
+            yield _stacked(self._items(np.arange(low, min(low + step, stop))))
 
     def read(self, rows: Array) -> Array:
         """Read rows in ascending order."""
+        return _stacked(self._items(rows))[0]
+
+    def _items(self, rows: Array) -> list[tuple[Any, Any]]:
         many = getattr(self.dataset, "__getitems__", None)
         numbers = rows.tolist()
-        items = many(numbers) if many else [self.dataset[i] for i in numbers]
-        return np.stack([np.asarray(split_item(item)[0]) for item in items])
+        items = many(numbers) if many else (self.dataset[i] for i in numbers)
+        return [split_item(item) for item in items]
 
     def head(self) -> Array:
         """Return the first row."""
@@ -159,7 +162,12 @@ class DatasetReader(Reader):
         if known is not None and len(known) == len(self.dataset):
             return np.asarray(known)
         n = len(self.dataset)
-        return np.array([np.asarray(split_item(self.dataset[i])[1]) for i in range(n)])
+        # A Python object for each row would take more memory than a few features.
+        parts = [range(start, min(start + 1024, n)) for start in range(0, n, 1024)]
+        return np.concatenate([self._targets_of(rows) for rows in parts])
+
+    def _targets_of(self, rows: range) -> Array:
+        return np.array([np.asarray(split_item(self.dataset[i])[1]) for i in rows])
 
 
 class IterableReader(Reader):
@@ -177,7 +185,7 @@ class IterableReader(Reader):
 
     def __init__(self, source: Iterable[Any], *, batched: bool) -> None:
         super().__init__()
-        if iter(source) is source:
+        if hasattr(source, "__next__"):
             raise TypeError(
                 "A stream is read once an epoch, but an iterator can be read only "
                 "once. Pass a torch IterableDataset or DataLoader, or train on the "
@@ -207,7 +215,8 @@ class IterableReader(Reader):
 
     def targets(self) -> Array | None:
         """Return all targets, in one pass."""
-        parts = [y for _, y in self.pieces(0) if y is not None]
+        # Copies, since targets may be views of batches with all their features.
+        parts = [np.array(y) for _, y in self.pieces(0) if y is not None]
         return np.concatenate(parts) if parts else None
 
 

@@ -47,7 +47,7 @@ class Stream:
         are faster.
     buffer_size : int, default=None
         Rows from different blocks that are shuffled together; None takes as many as
-        fit in 8 MB.
+        fit in 4 MB.
 
     Attributes
     ----------

@@ -23,7 +23,7 @@ __all__ = ["BUFFER_BYTES", "BlockRows", "Recodes", "RowSource", "StreamRows"]
 Array = NDArray[Any]
 
 # Rows that wait in the shuffle buffer; putting them in order takes twice as much.
-BUFFER_BYTES = 8 * 2**20
+BUFFER_BYTES = 4 * 2**20
 # Rows that are read one by one must never be gathered as a whole.
 _UNGATHERABLE = 2**62
 
@@ -111,9 +111,9 @@ class StreamRows:
                 "and categories with Stream.map."
             )
         wide = self.dtype == torch.float64
-        kept = np.ascontiguousarray(values, np.float64 if wide else np.float32)
-        # The sum is finite only if all are, and needs no second array of booleans.
         with np.errstate(all="ignore"):
+            kept = np.ascontiguousarray(values, np.float64 if wide else np.float32)
+            # The sum is finite only if all are, and needs no second array of booleans.
             total = kept.sum(dtype=np.float64)
         if not np.isfinite(total) and not np.isfinite(kept).all():
             if np.isfinite(values).all():
