@@ -35,10 +35,11 @@ __all__ = ["Stages"]
 Array = NDArray[Any]
 
 # Elements of the largest result within a net in one batch of a prediction: enough to
-# keep the processor busy, little enough for a few of them at a time.
-_PREDICTION_ELEMENTS = 2**22
+# keep the processor busy, little enough for its cache. Accelerators want more.
+_PREDICTION_ELEMENTS = 2**20
+_MORE_ON_ACCELERATORS = 4
 # Elements of input below which it does not matter by how much a net widens them.
-_FEW_ELEMENTS = _PREDICTION_ELEMENTS // 64
+_FEW_ELEMENTS = 2**16
 
 
 class Stages(DocumentationLink, BaseEstimator):
@@ -116,7 +117,10 @@ class Stages(DocumentationLink, BaseEstimator):
             elements = max(elements, widest(backbone, shape))
         # What is read for a batch comes on top of the results within the net.
         share = 4 if isinstance(inputs, Stream) else 1
-        return max(_PREDICTION_ELEMENTS // share // elements, fewest)
+        budget = _PREDICTION_ELEMENTS
+        if not _is_on_cpu(module):
+            budget *= _MORE_ON_ACCELERATORS
+        return max(budget // share // elements, fewest)
 
     def _learning_rate(self) -> float:
         """Return the rate that training begins with."""
@@ -164,3 +168,8 @@ class Stages(DocumentationLink, BaseEstimator):
         """Build the module of a recipe."""
         backbone = build_backbone(recipe.parts["backbone"], recipe.input_shape)
         return Predictor(backbone, recipe.n_outputs)
+
+
+def _is_on_cpu(module: nn.Module | None) -> bool:
+    parameter = None if module is None else next(module.parameters(), None)
+    return parameter is None or parameter.device.type == "cpu"
