@@ -1,7 +1,7 @@
 """Memory and speed of training on data that stay on disk.
 
-Rows of 250 float32 features are written as a memory map (float32 and uint8), as a
-Parquet folder and as a dask npy stack. Each way of reading them is measured in a
+Rows of 250 float32 features are written as a memory map (float32 and uint8) and as a
+Parquet folder; dask reads the memory map in blocks. Each way of reading them is measured in a
 process of its own, after a fit on a few rows: one epoch of ``NetClassifier`` and a
 prediction for all rows, with the largest amount of private writable memory
 (``VmData``) above that of the same process before. With ``--limit`` the kernel enforces
@@ -29,6 +29,7 @@ import numpy as np
 RESULT = Path(__file__).parent / "results" / "out_of_core.json"
 N_FEATURES = 250
 BLOCK = 5_000
+DASK_BLOCK = 1_000
 HEAD = 3_000
 WAYS = (
     *("in memory", "memory map", "memory map, blocks", "memory map, uint8"),
@@ -135,13 +136,13 @@ def _dask(mapped: Any) -> Any:
 
     @dask.delayed
     def read(start: int) -> Any:
-        return np.array(mapped[start : start + BLOCK])
+        return np.array(mapped[start : start + DASK_BLOCK])
 
     parts = [
         da.from_delayed(
-            read(start), (min(BLOCK, len(mapped) - start), N_FEATURES), np.float32
+            read(start), (min(DASK_BLOCK, len(mapped) - start), N_FEATURES), np.float32
         )
-        for start in range(0, len(mapped), BLOCK)
+        for start in range(0, len(mapped), DASK_BLOCK)
     ]
     return da.concatenate(parts)
 

@@ -8,7 +8,7 @@ are visited in a new order each epoch, and rows shuffled among those of a buffer
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -22,7 +22,7 @@ __all__ = ["BUFFER_BYTES", "BlockRows", "Recodes", "RowSource", "StreamRows"]
 
 Array = NDArray[Any]
 
-# Rows that wait in the shuffle buffer; putting them in order takes twice as much.
+# Rows that wait in the shuffle buffer.
 BUFFER_BYTES = 4 * 2**20
 # Rows that are read one by one must never be gathered as a whole.
 _UNGATHERABLE = 2**62
@@ -181,7 +181,7 @@ class BlockRows(StreamRows):
         targets : Targets
             Those of all rows.
         sizes : iterable of int
-            Rows in each batch; the last may turn out smaller.
+            Rows in each shuffled batch; in order, batches are as they are read.
         generator : torch.Generator or None
             Source of the order; None for the order of the data.
 
@@ -190,22 +190,27 @@ class BlockRows(StreamRows):
         tuple of (Tensor, Targets)
             One batch.
         """
+        if generator is None:
+            # As they are read: no row has to wait for others.
+            for rows, values, y in self.source.blocks():
+                yield self._tensor(values), self._targets(rows, y, targets)
+            return
         wanted = iter(sizes)
         size = next(wanted)
-        queue = _Queue(generator)
-        keep = 0 if generator is None else self._buffer_size()
+        keep = self._buffer_size()
+        pool = _Pool(generator, keep)
         for rows, values, y in self.source.blocks(_order(generator)):
-            queue.add(self._tensor(values), self._targets(rows, y, targets))
-            if len(queue) < max(size, keep):
+            pool.add(self._tensor(values), self._targets(rows, y, targets))
+            if len(pool) < max(size, keep):
                 continue
-            queue.mix()
+            pool.mix()
             # What stays is mixed with the rows of blocks to come.
-            while len(queue) >= max(size, keep // 2):
-                yield queue.pop(size)
+            while len(pool) >= max(size, keep // 2):
+                yield pool.pop(size)
                 size = next(wanted, size)
-        queue.mix()
-        while len(queue):
-            yield queue.pop(min(size, len(queue)))
+        pool.mix()
+        while len(pool):
+            yield pool.pop(min(size, len(pool)))
             size = next(wanted, size)
 
     def _buffer_size(self) -> int:
@@ -226,67 +231,66 @@ class BlockRows(StreamRows):
         return targets.take(index if first is None else index.to(first.device))
 
 
-def _order(generator: torch.Generator | None) -> Callable[[int], Array] | None:
-    if generator is None:
-        return None
+def _order(generator: torch.Generator) -> Callable[[int], Array]:
     return lambda count: torch.randperm(count, generator=generator).numpy()
 
 
-class _Queue:
+class _Pool:
     """Rows between their blocks and their batches.
+
+    They wait in memory that is taken once: pieces and buffers that come and go leave
+    holes that the allocator cannot fill, until these hold more than the rows.
 
     Parameters
     ----------
-    generator : torch.Generator or None
-        Source of the order; None for first in, first out.
+    generator : torch.Generator
+        Source of the order.
+    size : int
+        Rows to expect.
     """
 
-    def __init__(self, generator: torch.Generator | None) -> None:
+    def __init__(self, generator: torch.Generator, size: int) -> None:
         self.generator = generator
-        self._parts: list[tuple[Tensor, Targets]] = []
-        self._start = self._n = 0
+        self.size = size
+        self._columns: list[Tensor | None] = []
+        self._waiting = self._free = torch.empty(0, dtype=torch.int64)
 
     def __len__(self) -> int:
-        return self._n
+        return len(self._waiting)
 
     def add(self, values: Tensor, targets: Targets) -> None:
-        """Append rows."""
-        self._parts.append((values, targets))
-        self._n += len(values)
+        """Put rows where there is room."""
+        parts = [values, *targets]
+        missing = len(values) - len(self._free)
+        if missing > 0:
+            self._grow(parts, missing if self._columns else missing + self.size)
+        slots, self._free = self._free[: len(values)], self._free[len(values) :]
+        for column, part in zip(self._columns, parts, strict=True):
+            if column is not None and part is not None:
+                column.index_copy_(0, slots.to(column.device), part)
+        self._waiting = torch.cat([self._waiting, slots])
+
+    def _grow(self, parts: Sequence[Tensor | None], by: int) -> None:
+        have = len(self._waiting) + len(self._free)
+        room = [None if p is None else p.new_empty((by, *p.shape[1:])) for p in parts]
+        pairs = zip(self._columns or [None] * len(room), room, strict=True)
+        self._columns = [
+            new if old is None or new is None else torch.cat([old, new])
+            for old, new in pairs
+        ]
+        self._free = torch.cat([self._free, torch.arange(have, have + by)])
 
     def mix(self) -> None:
-        """Join all parts, in a new order."""
-        if not self._n:
-            return
-        (values, targets), *others = self._parts
-        start, self._start = self._start, 0
-        left = (values[start:], targets.narrow(start, len(values)))
-        columns = zip(*((x, *t) for x, t in [left, *others]), strict=True)
-        order = None
-        if self.generator is not None:
-            order = torch.randperm(self._n, generator=self.generator)
-        x, *rest = (_join(column, order) for column in columns)
-        self._parts = [(x, Targets(*rest))]
+        """Bring all rows into a new order."""
+        order = torch.randperm(len(self._waiting), generator=self.generator)
+        self._waiting = self._waiting[order]
 
     def pop(self, size: int) -> Batch:
-        """Take rows from the front; all are in one part since the last mixing."""
-        values, targets = self._parts[0]
-        start, stop = self._start, self._start + size
-        self._start, self._n = stop, self._n - size
-        return values[start:stop], targets.narrow(start, stop)
-
-
-def _join(parts: Iterable[Any], order: Tensor | None) -> Any:
-    """Join tensors; ``order`` says where each row goes."""
-    known = [part for part in parts if part is not None]
-    if not known:
-        return None
-    if order is None:
-        return torch.cat(known)
-    # Straight to their places: joining first would take as much memory again.
-    first = known[0]
-    joined = first.new_empty((len(order), *first.shape[1:]))
-    places = order.to(first.device).split([len(part) for part in known])
-    for place, part in zip(places, known, strict=True):
-        joined.index_copy_(0, place, part)
-    return joined
+        """Take rows from the front, as copies."""
+        slots, self._waiting = self._waiting[:size], self._waiting[size:]
+        self._free = torch.cat([self._free, slots])
+        values, *targets = (
+            None if column is None else column.index_select(0, slots.to(column.device))
+            for column in self._columns
+        )
+        return values, Targets(*targets)
