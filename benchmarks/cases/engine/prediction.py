@@ -69,5 +69,8 @@ def of_images() -> Case:
 
 @case("engine", "prediction: one row of 20, a hundred times", threads=(1,))
 def of_one_row() -> Case:
+    """Measure what a call costs, so without a limit: nearly all of it is validation."""
     X = np.random.default_rng(1).normal(size=(1, 20)).astype(np.float32)
-    return throughput(table(1_000, 20, 32, 1), X, 100, True)
+    race = throughput(table(1_000, 20, 32, 1), X, 100, True)
+    del race.contenders["limit"]
+    return race
