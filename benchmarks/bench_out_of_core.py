@@ -1,11 +1,11 @@
 """Memory and speed of training on data that stay on disk.
 
 Rows of 250 float32 features are written as a memory map (float32 and uint8) and as a
-Parquet folder; dask reads the memory map in blocks. Each way of reading them is measured in a
-process of its own, after a fit on a few rows: one epoch of ``NetClassifier`` and a
-prediction for all rows, with the largest amount of private writable memory
-(``VmData``) above that of the same process before. With ``--limit`` the kernel enforces
-a limit on that amount, and a way that needs more fails.
+Parquet folder; dask reads the memory map in blocks. Each way of reading them is
+measured in a process of its own, after a fit on a few rows: one epoch of
+``NetClassifier`` and a prediction for all rows, with the largest amount of private
+writable memory (``VmData``) above that of the same process before. With ``--limit`` the
+kernel enforces a limit on that amount, and a way that needs more fails.
 
     python benchmarks/bench_out_of_core.py [--gb 0.4] [--limit MB] [--ways memmap dask]
 """
