@@ -100,6 +100,7 @@ bench-science: $(VENV)/bench.stamp
 	$(RUN) benchmarks/bench_da_amazon.py --msda
 	$(RUN) benchmarks/bench_meta_sinusoid.py
 	$(RUN) benchmarks/bench_meta_sinusoid.py --iterations 70000
+	$(RUN) benchmarks/bench_meta_memory.py
 	$(RUN) benchmarks/bench_meta_omniglot.py
 	$(RUN) benchmarks/bench_meta_parkinsons.py
 	$(RUN) benchmarks/bench_gan_tables.py

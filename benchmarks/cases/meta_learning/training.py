@@ -84,7 +84,19 @@ class Race:
     def by_hand(self, losses: Losses | None = None) -> nn.Module:
         """Train a raw loop."""
         tasks = self.batches(self.steps)
-        return train(self.net(), tasks, self.rule, losses or self.losses)
+        net = train(self.net(), tasks, self.rule, losses or self.losses)
+        if self.losses is prototypes:
+            self.means(net)
+        return net
+
+    @torch.no_grad()
+    def means(self, net: nn.Module) -> torch.Tensor:
+        """Return the mean feature of every class, which the fit leaves as well."""
+        rows = torch.from_numpy(self.data[0])
+        features = torch.cat([net(part) for part in rows.split(256)])
+        return features.reshape(
+            len(np.unique(self.data[1])), -1, features.shape[1]
+        ).mean(1)
 
     def start(self) -> tuple[nn.Module, nn.Module, list[Tasks]]:
         """Return the plain net as ours starts, ours after few steps, and its tasks."""
