@@ -32,7 +32,7 @@ Array = NDArray[Any]
 Piece = tuple[Array, Array | None]
 
 # Size of a piece that is read at once. Small enough for a shuffle buffer to hold some.
-PIECE_BYTES = 2**20
+PIECE_BYTES = 2**18
 
 
 def split_item(item: Any) -> tuple[Any, Any]:
