@@ -216,10 +216,10 @@ class BagPredictor(nn.Module):
         """Return raw scores of bags, of shape (B, n_outputs)."""
         features, beside = self._features(bags), self._beside(bags)
         if self.pools_scores:
-            return self.pooling(self.head(features), bags.segments, **beside)[0]
+            return self._pooled(self.head(features), bags.segments, beside)
         if self.head is None:
             return self._score_bags(features, bags.segments, beside)
-        return self.head(self.pooling(features, bags.segments, **beside)[0])
+        return self.head(self._pooled(features, bags.segments, beside))
 
     def training_pass(
         self,
@@ -257,7 +257,7 @@ class BagPredictor(nn.Module):
             return TrainingPass(found[0], None, found[1])
         if self.pools_scores:
             scores = self.head(features)
-            raw = self.pooling(scores, segments, **beside)[0]
+            raw = self._pooled(scores, segments, beside)
         elif self.head is None and instances:
             raw, scores, _ = self.pooling.score(features, segments, **beside)
         elif self.head is None:
@@ -292,7 +292,7 @@ class BagPredictor(nn.Module):
         """Return embeddings of bags, of shape (B, out_features)."""
         features, beside = self._features(bags), self._beside(bags)
         if not self.pools_scores:
-            return self.pooling(features, bags.segments, **beside)[0]
+            return self._pooled(features, bags.segments, beside)
         weights = self.pooling(self.head(features), bags.segments, **beside)[1]
         return bags.segments.sum(weights[:, None] * features)
 
@@ -322,7 +322,15 @@ class BagPredictor(nn.Module):
         scores = None
         if instances:
             scores = self._score_instances(features, segments, beside)
-        return self.pooling(features, segments, **beside)[0], scores
+        return self._pooled(features, segments, beside), scores
+
+    def _pooled(
+        self, values: Tensor, segments: Segments, beside: dict[str, Tensor]
+    ) -> Tensor:
+        """Pool where nobody asks for the weights of instances."""
+        if hasattr(self.pooling, "pool_without_weights"):
+            return self.pooling.pool_without_weights(values, segments, **beside)
+        return self.pooling(values, segments, **beside)[0]
 
     def _features(self, bags: Ragged) -> Tensor:
         """Return features (N, D) of instances."""

@@ -46,7 +46,9 @@ class Pooling(Protocol):
     Made by ``factory(in_features, **params)``. The result depends neither on the order
     of the instances in a bag nor on the other bags of the batch. If the pooling has
     ``set_progress(share)`` and pools scores, it is told before each step of training
-    how much of it is done, 0 to 1.
+    how much of it is done, 0 to 1. Where nobody asks for weights, its method
+    ``pool_without_weights(values, segments)`` is called, if it has one; it returns the
+    first result of the call alone.
 
     Attributes
     ----------

@@ -106,13 +106,33 @@ class MaxPooling(nn.Module):
         weights : Tensor of shape (N,)
             Share of each instance in the exact maxima.
         """
-        smooth = self.training and self.progress < self.anneal
-        if smooth and not segments.is_plain:
-            exact = segments.max(values.detach())
-            shares = _shares(values.detach(), exact, segments)
-            return self._smooth(values, segments), shares
-        pooled = segments.max(values)
-        return pooled, _shares(values.detach(), pooled.detach(), segments)
+        pooled, held = self.pool_without_weights(values, segments), values.detach()
+        exact = segments.max(held) if self._is_smooth(segments) else pooled.detach()
+        return pooled, _shares(held, exact, segments)
+
+    def pool_without_weights(self, values: Tensor, segments: Segments) -> Tensor:
+        """Return the maxima alone, for whom the weights would be wasted.
+
+        Parameters
+        ----------
+        values : Tensor of shape (N, D)
+            Instances, bag after bag.
+        segments : Segments
+            Where the bags are.
+
+        Returns
+        -------
+        Tensor of shape (B, D)
+            The first result of :meth:`forward`.
+        """
+        if self._is_smooth(segments):
+            return self._smooth(values, segments)
+        return segments.max(values)
+
+    def _is_smooth(self, segments: Segments) -> bool:
+        """Whether the smooth maximum takes the place of the exact one."""
+        early = self.training and self.progress < self.anneal
+        return early and not segments.is_plain
 
 
 @torch.no_grad()

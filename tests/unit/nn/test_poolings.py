@@ -160,3 +160,13 @@ def test_attention_can_be_trained_through_its_weights(Pooling):
     _, weights = pool(torch.randn(5, 3), Segments([3, 2]))
     weights.square().sum().backward()
     assert pool.project.weight.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("sizes", [[3, 1, 2], [1, 1], [2, 2]], ids=str)
+def test_maxima_alone_equal_those_beside_the_weights(training, sizes):
+    pool = MaxPooling(4).train(training)
+    values = torch.randn(sum(sizes), 4)
+    segments = Segments(sizes)
+    alone = pool.pool_without_weights(values, segments)
+    assert torch.equal(alone, pool(values, segments)[0])

@@ -1,0 +1,10 @@
+"""Deep MIL on bags of different size, beside raw loops without padding and torchmil.
+
+The layer under all poolings has 64 ReLU units. Nets of ours, of the raw loop and of
+torchmil are the same, but for the transformer: torchmil's has no biases and no output
+layer in its attention.
+"""
+
+from . import costs, prediction, training
+
+__all__ = ["costs", "prediction", "training"]
