@@ -5,7 +5,8 @@ rates, 4 seeds) and 4 folds, so 64 fits, without the last fit on all data. Befor
 clock runs, the scores of both are compared. A second table times single nets of rising
 width, to see where stacking stops to pay.
 
-Run: ``python benchmarks/bench_many_fits.py``.
+Run: ``python benchmarks/bench_many_fits.py``; ``--case 0 2`` runs the first and the
+third row alone and leaves the JSON file, which holds all rows, as it is.
 """
 
 from __future__ import annotations
@@ -67,9 +68,12 @@ def main() -> None:
     """Run all cases."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    rounds = parser.parse_args().rounds
-    rows = [compare(case, rounds) for case in CASES]
-    report("Many fits at once", "many_fits.json", "fit", rows)
+    parser.add_argument("--case", type=int, nargs="+", choices=range(len(CASES)))
+    asked = parser.parse_args()
+    picked = asked.case if asked.case is not None else range(len(CASES))
+    rows = [compare(CASES[index], asked.rounds) for index in picked]
+    file = "many_fits.json" if asked.case is None else None
+    report("Many fits at once", file, "fit", rows)
 
 
 if __name__ == "__main__":
