@@ -8,6 +8,7 @@ under a lock, with its own seed, and puts back what it found.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,21 @@ from .foreign import is_foreign
 __all__ = ["borrowed_generator", "draws_random_numbers", "generator_on_cpu"]
 
 _LOCK = threading.RLock()
+
+
+def _begin_in_child() -> None:
+    """Make a forked process able to fit.
+
+    A lock that another thread held at that moment would stay locked for ever, and the
+    threads of OpenMP that PyTorch had started are not there, yet waited for.
+    """
+    global _LOCK
+    _LOCK = threading.RLock()
+    torch.set_num_threads(1)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_in_child)
 
 
 @contextmanager

@@ -108,8 +108,8 @@ def test_a_parquet_folder(tmp_path):
     np.testing.assert_array_equal(
         np.concatenate([x for _, x, _ in some.blocks()]), X[10:, [2, 0]]
     )
-    with pytest.raises(ValueError, match="no column 'lable'; it has"):
-        Stream.from_parquet(tmp_path, target="lable")
+    with pytest.raises(ValueError, match="no column 'labels_'; it has"):
+        Stream.from_parquet(tmp_path, target="labels_")
     with pytest.raises(ValueError, match=r"holds no file named \*\.parquet"):
         (tmp_path / "empty").mkdir()
         Stream.from_parquet(tmp_path / "empty")
