@@ -347,9 +347,9 @@ class TorchEstimator(NestedParams, CallbackSupportMixin, Stages):
         return flatten(state, self.get_params(deep=False))
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        from ..persistence.flat import expand
+        from ..persistence.flat import expand, with_new_params
 
-        state = expand(state)
+        state = with_new_params(type(self), expand(state))
         weights = state.pop("net_", None)
         history = state.pop("history_", None)
         super().__setstate__(state)

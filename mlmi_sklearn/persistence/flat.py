@@ -9,6 +9,7 @@ a file of :func:`~mlmi_sklearn.save`, and leaves everything else as it is.
 from __future__ import annotations
 
 from collections.abc import Collection
+from inspect import signature
 from typing import Any
 
 from sklearn.base import BaseEstimator
@@ -21,7 +22,7 @@ from .objects import OBJECTS
 from .plain import PLAIN
 from .torch_values import TORCH
 
-__all__ = ["PlainState", "expand", "flatten"]
+__all__ = ["PlainState", "expand", "flatten", "with_new_params"]
 
 _MARK = "flat"
 
@@ -143,6 +144,34 @@ def expand(state: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def with_new_params(kind: type, state: dict[str, Any]) -> dict[str, Any]:
+    """Add the parameters that a class has got since a state was written.
+
+    Their defaults are what the class did before it had them.
+
+    Parameters
+    ----------
+    kind : type
+        Class of the estimator.
+    state : dict
+        Its attributes.
+
+    Returns
+    -------
+    dict
+        All parameters of the constructor among them.
+
+    Examples
+    --------
+    >>> from mlmi_sklearn import NetClassifier
+    >>> with_new_params(NetClassifier, {"lr": 0.1})["batch_size"]
+    128
+    """
+    accepted = signature(kind).parameters.values()
+    defaults = {p.name: p.default for p in accepted if p.default is not p.empty}
+    return {**defaults, **state}
+
+
 class PlainState:
     """Mixin, before :class:`~sklearn.base.BaseEstimator`: pickle the plain state."""
 
@@ -153,7 +182,7 @@ class PlainState:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         parent: Any = super()
-        parent.__setstate__(expand(state))
+        parent.__setstate__(with_new_params(type(self), expand(state)))
 
 
 def _is_flat(value: Any) -> bool:
