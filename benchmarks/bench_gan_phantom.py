@@ -14,7 +14,7 @@ import json
 import time
 
 import numpy as np
-from _paired import RESULTS
+from suite.results import RESULTS
 
 from mlmi_sklearn import CGANSampler
 from mlmi_sklearn.datasets import make_ultrasound_phantom

@@ -33,7 +33,6 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
-from _paired import RESULTS
 from sklearn.base import clone
 from sklearn.datasets import (
     load_breast_cancer,
@@ -49,6 +48,7 @@ from sklearn.neighbors import KernelDensity
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
+from suite.results import RESULTS
 
 from mlmi_sklearn import CGANSampler
 from mlmi_sklearn.metrics import (

@@ -19,11 +19,11 @@ from pathlib import Path
 
 import numpy as np
 from _da import quiet
-from _paired import RESULTS
+from cases.meta_learning.episodes import kept_episodes
 from cases.meta_learning.loops import Rule, Tasks, conv4, one_by_one
+from suite.results import RESULTS
 
 from mlmi_sklearn import MAMLClassifier
-from mlmi_sklearn.meta_learning.base import EpisodicEstimator
 from mlmi_sklearn.meta_learning.episodes import EpisodeBatches, Pace
 
 CONTENDERS = ("plain loop", "ours", "ours, one task at a time")
@@ -46,13 +46,6 @@ def fitted():
 
     What such a fit leaves behind must not hide what a step takes.
     """
-    kept, original = {}, EpisodicEstimator._episodes_of
-
-    def keep(estimator, *args):
-        kept["data"] = original(estimator, *args)
-        return kept["data"]
-
-    EpisodicEstimator._episodes_of = keep
     model = MAMLClassifier(
         backbone="conv4",
         inner_lr=RATE,
@@ -69,7 +62,9 @@ def fitted():
         random_state=0,
     )
     X = np.random.default_rng(0).random((100, 1, 28, 28), dtype=np.float32)
-    return model.fit(X, np.repeat(np.arange(5), 20)), kept["data"]
+    with kept_episodes() as kept:
+        model.fit(X, np.repeat(np.arange(5), 20))
+    return model, kept["data"]
 
 
 def peak(which):

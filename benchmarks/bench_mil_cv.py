@@ -27,9 +27,9 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-from _paired import RESULTS
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.model_selection import cross_val_score
+from suite.results import RESULTS
 
 from mlmi_sklearn import Bags, CitationKNN
 

@@ -1,8 +1,8 @@
 """Where the rows of a stream come from: one small reader for each kind of source.
 
 A reader knows three things: its first row, how many rows each of its blocks has, and
-how to read one block, in pieces that fit in memory. One that can also read single
-rows anywhere says so by a method ``read``. Libraries are imported by those who pass
+how to read one block, in pieces that fit in memory. A :class:`RowReader` can also read
+single rows anywhere. Libraries are imported by those who pass
 their objects, never by this module before that.
 """
 
@@ -24,6 +24,8 @@ __all__ = [
     "ParquetReader",
     "Piece",
     "Reader",
+    "RowReader",
+    "reader_of",
     "split_item",
 ]
 
@@ -85,89 +87,91 @@ def _rows_in_piece(head: Array) -> int:
     return max(1, PIECE_BYTES // max(head.nbytes, 1))
 
 
-class ArrayReader(Reader):
-    """Rows of an array, such as a memory map; any can be read."""
+class RowReader(Reader):
+    """Base of readers that can read any row, so that blocks are what one makes them.
 
-    def __init__(self, array: Array, block_rows: int | None = None) -> None:
+    Parameters
+    ----------
+    data : sized
+        The samples.
+    block_rows : int or None
+        Rows of a block; None for as many as are read at once.
+    """
+
+    def __init__(self, data: Any, block_rows: int | None = None) -> None:
         super().__init__()
-        # Plain even for a memory map: slicing np.memmap runs Python code every time.
-        self.array = array.view(np.ndarray)
-        self.block_rows = block_rows or _rows_in_piece(self.array[:1])
+        self.data = data
+        self.piece_rows = _rows_in_piece(self.head())
+        self.block_rows = block_rows or self.piece_rows
 
     @property
     def sizes(self) -> list[int]:
         """Rows of each block."""
-        n, size = len(self.array), self.block_rows
+        n, size = len(self.data), self.block_rows
         return [min(size, n - start) for start in range(0, n, size)]
 
     def pieces(self, block: int) -> Iterator[Piece]:
         """Read one block."""
         start = block * self.block_rows
-        step = min(self.block_rows, _rows_in_piece(self.array[:1]))
-        stop = min(start + self.block_rows, len(self.array))
+        stop = min(start + self.block_rows, len(self.data))
+        step = min(self.block_rows, self.piece_rows)
         for low in range(start, stop, step):
-            yield self.array[low : min(low + step, stop)], None
-
-    def read(self, rows: Array) -> Array:
-        """Read rows in ascending order; neighbours are a view."""
-        first, last = int(rows[0]), int(rows[-1])
-        if last - first + 1 == len(rows):
-            return self.array[first : last + 1]
-        return self.array[rows]
-
-
-class DatasetReader(Reader):
-    """Rows of a map-style data set of PyTorch; any can be read."""
-
-    def __init__(self, dataset: Any, block_rows: int | None = None) -> None:
-        super().__init__()
-        self.dataset = dataset
-        self.block_rows = block_rows or _rows_in_piece(self.head())
-
-    @property
-    def sizes(self) -> list[int]:
-        """Rows of each block."""
-        n, size = len(self.dataset), self.block_rows
-        return [min(size, n - start) for start in range(0, n, size)]
-
-    def pieces(self, block: int) -> Iterator[Piece]:
-        """Read one block."""
-        start = block * self.block_rows
-        stop = min(start + self.block_rows, len(self.dataset))
-        step = min(self.block_rows, _rows_in_piece(self.head()))
-        for low in range(start, stop, step):
-            yield _stacked(self._items(np.arange(low, min(low + step, stop))))
-
-    def read(self, rows: Array) -> Array:
-        """Read rows in ascending order."""
-        return _stacked(self._items(rows))[0]
-
-    def _items(self, rows: Array) -> list[tuple[Any, Any]]:
-        many = getattr(self.dataset, "__getitems__", None)
-        numbers = rows.tolist()
-        items = many(numbers) if many else (self.dataset[i] for i in numbers)
-        return [split_item(item) for item in items]
+            yield self.piece(np.arange(low, min(low + step, stop)))
 
     def head(self) -> Array:
         """Return the first row."""
-        if not len(self.dataset):
-            raise ValueError("The data set is empty. Pass at least one sample.")
+        if not len(self.data):
+            raise ValueError("The stream has no rows. Pass at least one sample.")
         return self.read(np.array([0]))
+
+    def read(self, rows: Array) -> Array:
+        """Read rows in ascending order."""
+        return self.piece(rows)[0]
+
+    def piece(self, rows: Array) -> Piece:
+        """Read rows in ascending order, with their targets if these come along."""
+        raise TypeError(f"{type(self).__name__} must read rows.")
+
+
+class ArrayReader(RowReader):
+    """Rows of an array, such as a memory map."""
+
+    def __init__(self, array: Array, block_rows: int | None = None) -> None:
+        # Plain even for a memory map: slicing np.memmap runs Python code every time.
+        super().__init__(array.view(np.ndarray), block_rows)
+
+    def piece(self, rows: Array) -> Piece:
+        """Read rows in ascending order; neighbours are a view."""
+        first, last = int(rows[0]), int(rows[-1])
+        if last - first + 1 == len(rows):
+            return self.data[first : last + 1], None
+        return self.data[rows], None
+
+
+class DatasetReader(RowReader):
+    """Rows of a map-style data set of PyTorch."""
+
+    def piece(self, rows: Array) -> Piece:
+        """Read rows in ascending order."""
+        many = getattr(self.data, "__getitems__", None)
+        numbers = rows.tolist()
+        items = many(numbers) if many else (self.data[i] for i in numbers)
+        return _stacked([split_item(item) for item in items])
 
     def targets(self) -> Array | None:
         """Return the targets: from ``targets``, as in torchvision, or in one pass."""
-        if split_item(self.dataset[0])[1] is None:
+        if split_item(self.data[0])[1] is None:
             return None
-        known = getattr(self.dataset, "targets", None)
-        if known is not None and len(known) == len(self.dataset):
+        known = getattr(self.data, "targets", None)
+        if known is not None and len(known) == len(self.data):
             return np.asarray(known)
-        n = len(self.dataset)
+        n = len(self.data)
         # A Python object for each row would take more memory than a few features.
         parts = [range(start, min(start + 1024, n)) for start in range(0, n, 1024)]
         return np.concatenate([self._targets_of(rows) for rows in parts])
 
     def _targets_of(self, rows: range) -> Array:
-        return np.array([np.asarray(split_item(self.dataset[i])[1]) for i in rows])
+        return np.array([np.asarray(split_item(self.data[i])[1]) for i in rows])
 
 
 class IterableReader(Reader):
@@ -336,3 +340,27 @@ class ParquetReader(Reader):
             with ParquetFile(path) as file:
                 parts.append(file.read([self.target])[self.target].to_numpy())
         return np.concatenate(parts)
+
+
+def reader_of(data: Any, block_rows: int | None) -> Reader:
+    """Find the reader for what the user passed."""
+    if isinstance(data, Reader):
+        return data
+    if isinstance(data, np.ndarray):
+        return ArrayReader(data, block_rows)
+    kinds = type(data).__mro__
+    if any(kind.__module__.startswith("dask.") for kind in kinds):
+        return DaskReader(data)
+    # By their names, since this module does without PyTorch.
+    names = {k.__name__ for k in kinds if k.__module__.startswith("torch.utils.data")}
+    if "DataLoader" in names:
+        return IterableReader(data, batched=data.batch_size is not None)
+    if "IterableDataset" in names:
+        return IterableReader(data, batched=False)
+    if "Dataset" in names:
+        return DatasetReader(data, block_rows)
+    raise TypeError(
+        f"Stream cannot read a {type(data).__name__}. Pass a NumPy array or memory "
+        "map, a dask array or data frame, or a Dataset, IterableDataset or DataLoader "
+        "of PyTorch; for Parquet files use Stream.from_parquet."
+    )

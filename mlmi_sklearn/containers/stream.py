@@ -9,14 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._sources import (
-    ArrayReader,
-    DaskReader,
-    DatasetReader,
-    IterableReader,
-    ParquetReader,
-    Reader,
-)
+from ._sources import ParquetReader, RowReader, reader_of
 
 __all__ = ["Stream"]
 
@@ -94,8 +87,8 @@ class Stream:
         for name, value in [("block_rows", block_rows), ("buffer_size", buffer_size)]:
             if value is not None and value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}.")
-        self._reader = _reader_of(data, block_rows)
-        single_rows = hasattr(self._reader, "read") and block_rows is None
+        self._reader = reader_of(data, block_rows)
+        single_rows = isinstance(self._reader, RowReader) and block_rows is None
         self.reads_single_rows = single_rows
         self.buffer_size = buffer_size
         self._y = None if y is None else np.asarray(y)
@@ -279,13 +272,34 @@ class Stream:
         -------
         ndarray of shape (n_rows, ...)
             In the order of ``rows``.
+
+        Raises
+        ------
+        TypeError
+            If the data can be read in blocks only.
         """
+        reader = self._row_reader()
         rows = rows if self._rows is None else self._rows[rows]
         if len(rows) == 1 or (np.diff(rows) > 0).all():
-            return self._apply(self._reader.read(rows))  # type: ignore[attr-defined]
+            return self._apply(reader.read(rows))
         ascending, place = np.unique(rows, return_inverse=True)
-        values = self._reader.read(ascending)  # type: ignore[attr-defined]
-        return self._apply(values[place])
+        return self._apply(reader.read(ascending)[place])
+
+    def _row_reader(self) -> RowReader:
+        if isinstance(self._reader, RowReader):
+            return self._reader
+        raise TypeError(
+            "Single rows of this stream cannot be read: its data come in blocks. Use "
+            "Stream.blocks."
+        )
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        """Refuse what would read everything, or one row after the other."""
+        raise TypeError(
+            "A Stream is not turned into an array, which would read all of it into "
+            "memory. NetClassifier, NetRegressor and their kin take one as X; for "
+            "others read what fits: stream.read(rows), or stream.blocks()."
+        )
 
     def blocks(
         self, order: Callable[[int], Array] | None = None
@@ -333,7 +347,7 @@ class Stream:
     def _selected(self) -> Iterator[tuple[Array, Array, Array | None]]:
         """Read rows that were selected in another order than that of the data."""
         n, y = len(self), self.y
-        size = self._reader.block_rows  # type: ignore[attr-defined]
+        size = self._row_reader().block_rows
         for start in range(0, n, size):
             rows = np.arange(start, min(start + size, n))
             yield rows, self.read(rows), None if y is None else y[rows]
@@ -364,27 +378,3 @@ class Stream:
                     "It must keep the number of rows."
                 )
         return values
-
-
-def _reader_of(data: Any, block_rows: int | None) -> Reader:
-    """Find the reader for what the user passed."""
-    if isinstance(data, Reader):
-        return data
-    if isinstance(data, np.ndarray):
-        return ArrayReader(data, block_rows)
-    kinds = type(data).__mro__
-    if any(kind.__module__.startswith("dask.") for kind in kinds):
-        return DaskReader(data)
-    # By their names, since this module does without PyTorch.
-    names = {k.__name__ for k in kinds if k.__module__.startswith("torch.utils.data")}
-    if "DataLoader" in names:
-        return IterableReader(data, batched=data.batch_size is not None)
-    if "IterableDataset" in names:
-        return IterableReader(data, batched=False)
-    if "Dataset" in names:
-        return DatasetReader(data, block_rows)
-    raise TypeError(
-        f"Stream cannot read a {type(data).__name__}. Pass a NumPy array or memory "
-        "map, a dask array or data frame, or a Dataset, IterableDataset or DataLoader "
-        "of PyTorch; for Parquet files use Stream.from_parquet."
-    )

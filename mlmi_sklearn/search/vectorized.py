@@ -82,7 +82,7 @@ class VectorizedSearchCV(DocumentationLink, GridSearchCV):
     Notes
     -----
     A step of a small net is mostly overhead; K nets trained by one step save most of
-    it. ``benchmarks/bench_many_fits.py`` measures by how much. Memory grows by K copies
+    it. ``make bench FAMILY=many_fits`` measures by how much. Memory grows by K copies
     of the training data; at most 256 MB are taken at a time.
 
     Sums are formed in another order than for one net, so weights differ in the last

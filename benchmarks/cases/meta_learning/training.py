@@ -18,6 +18,7 @@ from mlmi_sklearn import MAMLClassifier, MAMLRegressor, ProtoNetClassifier
 from mlmi_sklearn.datasets import make_sinusoid_tasks
 from mlmi_sklearn.meta_learning.episodes import EpisodeBatches
 
+from .episodes import kept_episodes
 from .loops import (
     LR,
     Losses,
@@ -100,8 +101,7 @@ class Race:
 
     def start(self) -> tuple[nn.Module, nn.Module, list[Tasks]]:
         """Return the plain net as ours starts, ours after few steps, and its tasks."""
-        kept: dict[str, Any] = {}
-        with _kept_episodes(kept):
+        with kept_episodes() as kept:
             model = self.fit(2, "float64")
         module, order = start_of(model)
         rng = np.random.default_rng([order.initial_seed(), 0])
@@ -134,29 +134,6 @@ def _learned(module: nn.Module) -> list[nn.Parameter]:
     """Return the weights of backbone and head, without step sizes."""
     head = getattr(module, "head", None)
     return [*module.backbone.parameters(), *(head.parameters() if head else ())]
-
-
-class _kept_episodes:
-    """Keep what an estimator draws its episodes from while it fits."""
-
-    def __init__(self, kept: dict[str, Any]) -> None:
-        self.kept = kept
-
-    def __enter__(self) -> None:
-        from mlmi_sklearn.meta_learning.base import EpisodicEstimator
-
-        self.original = original = EpisodicEstimator._episodes_of
-
-        def keep(estimator: Any, *args: Any) -> Any:
-            self.kept["data"] = original(estimator, *args)
-            return self.kept["data"]
-
-        EpisodicEstimator._episodes_of = keep  # type: ignore[method-assign]
-
-    def __exit__(self, *_: object) -> None:
-        from mlmi_sklearn.meta_learning.base import EpisodicEstimator
-
-        EpisodicEstimator._episodes_of = self.original  # type: ignore[method-assign]
 
 
 # -- tasks ----------------------------------------------------------------------------

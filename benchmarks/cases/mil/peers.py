@@ -73,8 +73,5 @@ def _loader(bags: Sequence[Tensor], y: Tensor, batch: int, shuffle: bool) -> Any
 
     rows = [{"X": bag, "Y": label} for bag, label in zip(bags, y, strict=True)]
     return torch.utils.data.DataLoader(
-        rows,  # type: ignore[arg-type]
-        batch_size=batch,
-        shuffle=shuffle,
-        collate_fn=collate_fn,
+        rows, batch_size=batch, shuffle=shuffle, collate_fn=collate_fn
     )

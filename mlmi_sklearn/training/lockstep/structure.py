@@ -36,7 +36,7 @@ ELEMENTWISE: tuple[type[Optimizer], ...] = (
 single ones do."""
 
 # Multiplications of one net in a forward pass on a batch, above which a step is no
-# longer mostly overhead (benchmarks/bench_many_fits.py).
+# longer mostly overhead (benchmarks/cases/many_fits.py).
 _WORTHWHILE = 4_000_000
 
 

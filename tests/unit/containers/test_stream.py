@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
-from mlmi_sklearn import Stream
+from mlmi_sklearn import MAMLClassifier, Stream
 
 X = np.arange(60.0, dtype=np.float32).reshape(20, 3)
 Y = np.arange(20) % 3
@@ -113,6 +113,20 @@ def test_a_parquet_folder(tmp_path):
     with pytest.raises(ValueError, match=r"holds no file named \*\.parquet"):
         (tmp_path / "empty").mkdir()
         Stream.from_parquet(tmp_path / "empty")
+
+
+def test_a_stream_is_not_read_as_a_whole_by_those_who_do_not_know_it():
+    with pytest.raises(TypeError, match=r"not turned into an array.*stream\.read"):
+        np.asarray(Stream(X))
+    with pytest.raises(TypeError, match="not turned into an array"):
+        MAMLClassifier().fit(Stream(X), np.arange(len(X)) % 2)
+
+
+def test_single_rows_of_what_comes_in_blocks_are_refused(tmp_path):
+    dask = pytest.importorskip("dask.array")
+    blocks = Stream(dask.from_array(X, chunks=(7, 2)))
+    with pytest.raises(TypeError, match="data come in blocks"):
+        blocks.read(np.array([0]))
 
 
 def test_what_cannot_be_a_stream_is_refused():
