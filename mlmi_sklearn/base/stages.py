@@ -6,6 +6,7 @@ and how they fit together.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -108,11 +109,13 @@ class Stages(DocumentationLink, BaseEstimator):
         At least as many as in training, which takes more memory.
         """
         fewest = self._rows_per_batch(inputs)
-        shape = self._sample_shape(inputs)
-        elements = int(np.prod(shape)) or 1
-        backbone = getattr(module, "backbone", None)
         n_rows = _num_samples(inputs)
-        large = n_rows > fewest and n_rows * elements > _FEW_ELEMENTS
+        if n_rows <= fewest:
+            return fewest
+        shape = self._sample_shape(inputs)
+        elements = math.prod(shape) or 1
+        backbone = getattr(module, "backbone", None)
+        large = n_rows * elements > _FEW_ELEMENTS
         if large and isinstance(backbone, nn.Module) and not backbone.training:
             elements = max(elements, widest(backbone, shape))
         # What is read for a batch comes on top of the results within the net.

@@ -10,6 +10,7 @@ kinds of users get what they came for.
 from __future__ import annotations
 
 import math
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -125,8 +126,12 @@ class LeanNet(NeuralNet):
             shuffle=training,
             generator=self.generator if training else None,
             device=torch.device(self.device),
-            copy=writes_to_input(self.module_),
+            copy=self._copies_input,
         )
+
+    @cached_property
+    def _copies_input(self) -> bool:
+        return writes_to_input(self.module_)
 
     # -- the loop -----------------------------------------------------------------
 
@@ -335,14 +340,11 @@ class LeanNet(NeuralNet):
         Tensor of shape (n, n_outputs)
             In full precision.
         """
-        self._set_training(False)
+        if self.module_.training:  # a fitted one is not, and has many parts to tell
+            self._set_training(False)
         compute = getattr(self.module_, method)
-        batches = TensorBatches(
-            data,
-            batch_size,
-            device=torch.device(self.device),
-            copy=writes_to_input(self.module_),
-        )
+        device, copy = torch.device(self.device), self._copies_input
+        batches = TensorBatches(data, batch_size, device=device, copy=copy)
         with torch.inference_mode():
             return torch.cat([self._call(compute, x).cpu() for x, _ in batches])
 
@@ -388,12 +390,11 @@ class LeanNet(NeuralNet):
 
 def diverged_error(epoch: int, step: int) -> TrainingDivergedError:
     """Return the error that says where training diverged, and what to do."""
-    return TrainingDivergedError(_DIVERGED.format(epoch=epoch, step=step), epoch, step)
-
-
-_DIVERGED = (
-    "Training diverged: the loss became NaN or infinite in epoch {epoch}, step {step}. "
-    "Try a smaller lr, scale the inputs (StandardScaler), check X and y for extreme "
-    "values, or clip gradients "
-    "(callbacks=[skorch.callbacks.GradientNormClipping(1.0)])."
-)
+    return TrainingDivergedError(
+        f"Training diverged: the loss became NaN or infinite in epoch {epoch}, step "
+        f"{step}. Try a smaller lr, scale the inputs (StandardScaler), check X and y "
+        "for extreme values, or clip gradients "
+        "(callbacks=[skorch.callbacks.GradientNormClipping(1.0)]).",
+        epoch,
+        step,
+    )
