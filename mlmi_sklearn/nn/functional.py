@@ -15,11 +15,22 @@ __all__ = ["log_probabilities", "prediction_entropy", "tanh"]
 _LARGE = 1 << 15
 
 
-def tanh(x: Tensor) -> Tensor:
-    """Compute the hyperbolic tangent, on CPUs in single precision by the sigmoid.
+def _has_quick_tanh() -> bool:
+    """Tell whether PyTorch's own is quick: Intel's MKL takes a slow way on others."""
+    ask = getattr(torch.cpu, "get_capabilities", dict)
+    of_intel = str(ask().get("cpu_name", "")).startswith("Intel")
+    return of_intel and torch.backends.mkl.is_available()
 
-    PyTorch's float32 ``tanh`` takes several times as long as its ``sigmoid`` on a CPU,
-    and ``tanh(x) = 2 sigmoid(2 x) - 1``. The difference is rounding: at most 2e-7.
+
+_QUICK = _has_quick_tanh()
+
+
+def tanh(x: Tensor) -> Tensor:
+    """Compute the hyperbolic tangent, by the sigmoid where that is quicker.
+
+    Where Intel's MKL runs on a processor of another make, PyTorch's float32 ``tanh``
+    takes over twice as long as ``2 sigmoid(2 x) - 1``, which is the same but for
+    rounding: at most 2e-7. On Intel's own it takes less than half of that.
 
     Parameters
     ----------
@@ -37,7 +48,7 @@ def tanh(x: Tensor) -> Tensor:
     >>> torch.allclose(tanh(x), torch.tanh(x), rtol=0, atol=2e-7)
     True
     """
-    large = x.numel() >= _LARGE
+    large = not _QUICK and x.numel() >= _LARGE
     if large and x.device.type == "cpu" and x.dtype == torch.float32:
         return _Tanh.apply(x)
     return torch.tanh(x)
