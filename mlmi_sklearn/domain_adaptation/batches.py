@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..training.batches import GATHER_LIMIT, TensorBatches
 from ..training.data import Rows, Targets, TrainingData
+from ..training.distributed import Ranks
 
 __all__ = [
     "DomainBatch",
@@ -172,6 +173,8 @@ class Stream:
         Source of the order.
     repeats : int, default=1
         How often the rows of a small set may fill up a batch.
+    ranks : Ranks or None, default=None
+        Processes that share each batch; this one gets its part, a row at least.
 
     Examples
     --------
@@ -189,15 +192,23 @@ class Stream:
         size: int,
         generator: torch.Generator,
         repeats: int = 1,
+        ranks: Ranks | None = None,
     ) -> None:
         self.data = data
-        self.size = max(min(size, repeats * len(data)), 2)
+        fewest = 2 if ranks is None else max(2, ranks.size)
+        self.whole = max(min(size, repeats * len(data)), fewest)
+        self.part = slice(0, self.whole)
+        if ranks is not None:
+            self.part = slice(*ranks.share(0, self.whole))
+        self.size = self.part.stop - self.part.start
         self.generator = generator
         self._left = torch.empty(0, dtype=torch.int64)
 
     def batches(self, n: int) -> Iterator[Any]:
         """Return the next n batches."""
-        order = self._next(n * self.size)
+        order = self._next(n * self.whole)
+        if self.size < self.whole:
+            order = order.reshape(n, self.whole)[:, self.part].reshape(-1)
         whole = self.data.rows.nbytes * n * self.size <= GATHER_LIMIT * len(self.data)
         if whole:
             gathered = self.data.take(order)

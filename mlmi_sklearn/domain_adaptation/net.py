@@ -66,6 +66,7 @@ class DomainNet(LeanNet):
         Factors on the weights of source rows, with ``partial``.
     """
 
+    shares_batches = True
     to_probabilities_: Any = None
     last_sides_: tuple[tuple[Tensor, Tensor, dict[str, Any]], ...] = ()
     class_factors_: Tensor | None = None
@@ -92,17 +93,17 @@ class DomainNet(LeanNet):
         """Batch the source, with the target beside it in training."""
         batches = super().get_iterator(dataset, training)
         if training and isinstance(batches, TensorBatches):
-            batches.bounds = without_short_tail(batches.bounds, self.batch_size)
+            batches.bounds = without_short_tail(batches.bounds, batches.batch_size)
         beside = isinstance(dataset, DomainData) and isinstance(batches, TensorBatches)
         if not training or not beside:
             return batches
         if dataset.target is None and dataset.labelled is None:
             return batches
-        target, labelled = self._make_streams(dataset)
+        target, labelled = self._make_streams(dataset, batches.batch_size)
         self.pairs_ = DomainBatches(batches, target, labelled)
         return self.pairs_
 
-    def _make_streams(self, dataset: DomainData) -> list[Stream | None]:
+    def _make_streams(self, dataset: DomainData, size: int) -> list[Stream | None]:
         """Open the streams of the target, whose orders leave that of the source be."""
         seed = (self.generator or torch.default_generator).initial_seed()
         # A few labelled rows come several times, so that no two batches are the same
@@ -112,7 +113,7 @@ class DomainNet(LeanNet):
             None
             if part is None
             else Stream(
-                part, self.batch_size, generator_on_cpu(seed ^ (k + 1)), repeats
+                part, size, generator_on_cpu(seed ^ (k + 1)), repeats, self.ranks_
             )
             for k, (part, repeats) in enumerate(parts)
         ]
@@ -256,7 +257,7 @@ class DomainNet(LeanNet):
         mean = super()._record_epoch(prefix, log)
         if prefix == "train" and self.domain_terms_:
             terms, self.domain_terms_ = self.domain_terms_, []
-            self.history.record("domain_loss", float(torch.stack(terms).mean()))
+            self._record_mean("domain_loss", terms)
             self._record_domains()
         return mean
 
@@ -270,14 +271,21 @@ class DomainNet(LeanNet):
         if judge is not None and seen and objective.lambda_ > 0:
             with torch.no_grad():
                 found = [judge(zs, zt, **keywords) for zs, zt, keywords in seen]
-            accuracy = float(torch.stack(found).mean())
-            self.history.record("discriminator_accuracy", accuracy)
+            self._record_mean("discriminator_accuracy", found)
         self.last_sides_ = ()
         if self.target_shares_ is not None:
             shares, self.target_shares_ = self.target_shares_, None
+            shares = shares if self.ranks_ is None else self.ranks_.sum_(shares)
             self.class_factors_ = (shares / shares.max()).clamp(min=_LEAST_FACTOR)
             if self.pairs_ is not None:
                 self.pairs_.class_factors = self.class_factors_
+
+    def _record_mean(self, name: str, values: list[Tensor]) -> None:
+        """Record the mean over the batches of an epoch, and over ranks."""
+        mean = float(torch.stack(values).mean())
+        if self.ranks_ is not None:
+            mean = self.ranks_.mean(mean, 1.0)
+        self.history.record(name, mean)
 
 
 def _joined(parts: list[tuple[Any, Tensor | None]]) -> tuple[Any, Tensor | None]:

@@ -14,6 +14,7 @@ from ..training.data import Batch, TrainingData
 from ..training.device import autocast
 from ..training.net import LeanNet
 from ..training.ragged import InstanceSampler, SampledBags
+from ..training.seeding import generator_on_cpu
 from .objective import BagObjective, partial_losses
 
 __all__ = ["BagNet", "balanced_order", "instance_sampler"]
@@ -41,6 +42,7 @@ class BagNet(LeanNet):
         Whether the pooling has a loss of its own; set before training.
     """
 
+    shares_batches = True
     has_weak_labels_ = has_auxiliary_loss_ = False
 
     def __init__(
@@ -66,6 +68,10 @@ class BagNet(LeanNet):
             codes = dataset.targets.y.cpu()
             batches.order = lambda: balanced_order(codes, generator)
         if self.max_instances is not None:
+            if self.ranks_ is not None:
+                # Ranks draw for different bags, and must not lose the common order.
+                seed = generator.initial_seed() + 1 + self.ranks_.rank
+                generator = generator_on_cpu(seed)
             sample = instance_sampler(self.max_instances, generator)
             rows = SampledBags(dataset.rows, sample)
             batches.data = TrainingData(rows, dataset.targets)

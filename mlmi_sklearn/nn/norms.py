@@ -8,7 +8,7 @@ own, and so are their parameters and buffers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -35,6 +35,9 @@ class WeightedNorm(nn.modules.batchnorm._BatchNorm):
     ----------
     row_weight : Tensor of shape (B,) or None
         Weights of the rows of the batch in training, set by whoever trains.
+    total : callable or None
+        Sums a tensor over processes that share each batch, so that the statistics are
+        those of the whole batch; set by whoever trains.
 
     References
     ----------
@@ -52,6 +55,7 @@ class WeightedNorm(nn.modules.batchnorm._BatchNorm):
     """
 
     row_weight: Tensor | None = None
+    total: Callable[[Tensor], Tensor] | None = None
 
     def forward(self, input: Tensor) -> Tensor:  # torch's name for it
         """Normalise a batch.
@@ -67,25 +71,34 @@ class WeightedNorm(nn.modules.batchnorm._BatchNorm):
             Each channel with mean 0 and variance 1 under the weights, then scaled and
             shifted.
         """
-        if self.row_weight is None or not self.training:
+        plain = self.row_weight is None and self.total is None
+        if plain or not self.training:
             return super().forward(input)
         self._check_input_dim(input)
-        return self._normalised(input, self.row_weight.to(input.dtype))
+        weight = self.row_weight
+        if weight is None:
+            weight = input.new_ones(len(input))
+        return self._normalised(input, weight.to(input.dtype))
 
     def _normalised(self, x: Tensor, weight: Tensor) -> Tensor:
         axes = [axis for axis in range(x.ndim) if axis != 1]
         weight = weight.reshape(-1, *[1] * (x.ndim - 1))
         cells = x.numel() // (x.shape[0] * x.shape[1])
-        total = weight.sum() * cells
-        mean = (weight * x).sum(axes, keepdim=True) / total
+        total = self._everywhere(weight.sum() * cells)
+        mean = self._everywhere((weight * x).sum(axes, keepdim=True)) / total
         centred = x - mean
-        variance = (weight * centred.square()).sum(axes, keepdim=True) / total
+        squares = (weight * centred.square()).sum(axes, keepdim=True)
+        variance = self._everywhere(squares) / total
         self._remember(mean.flatten(), variance.flatten(), total)
         out = centred * (variance + self.eps).rsqrt()
         if not self.affine:
             return out
         shape = mean.shape
         return out * self.weight.reshape(shape) + self.bias.reshape(shape)
+
+    def _everywhere(self, part: Tensor) -> Tensor:
+        """Add the same of other processes, if there are any."""
+        return part if self.total is None else self.total(part)
 
     @torch.no_grad()
     def _remember(self, mean: Tensor, variance: Tensor, total: Tensor) -> None:

@@ -92,3 +92,12 @@ class RowGradients:
         if key not in self._even:
             self._even[key] = torch.full_like(losses, 1 / len(losses))
         return self._even[key]
+
+    def average(self, parameters: list[Tensor]) -> None:
+        """Leave gradients as they are: there is nothing to average them with.
+
+        Parameters
+        ----------
+        parameters : list of Tensor
+            With the gradients of one batch.
+        """

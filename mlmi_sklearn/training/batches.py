@@ -14,7 +14,9 @@ import torch
 from torch import nn
 
 from .data import Batch, TrainingData
+from .distributed import Ranks
 from .foreign import is_foreign
+from .shares import own_part, share_blocks, silence
 from .streams import BlockRows
 
 __all__ = ["GATHER_LIMIT", "TensorBatches", "batch_bounds", "writes_to_input"]
@@ -96,6 +98,9 @@ class TensorBatches:
         may be the user's own array.
     order : callable or None, default=None
         Gives the rows of a pass, as many as there are, in place of a permutation.
+    ranks : Ranks or None, default=None
+        Processes that share each batch; this one gets its part of it. One that would
+        get none gets a row of weight 0, so that all call the module equally often.
 
     Examples
     --------
@@ -115,6 +120,7 @@ class TensorBatches:
         device: torch.device | None = None,
         copy: bool = False,
         order: Callable[[], torch.Tensor] | None = None,
+        ranks: Ranks | None = None,
     ) -> None:
         self.data = data
         self.batch_size = batch_size
@@ -124,6 +130,7 @@ class TensorBatches:
         self.device = None if device == data.device else device
         self.copy = copy
         self.order = order
+        self.ranks = ranks
 
     @cached_property
     def bounds(self) -> list[tuple[int, int]]:
@@ -136,11 +143,14 @@ class TensorBatches:
     def __iter__(self) -> Iterator[Batch]:
         rows = self.data.rows
         if isinstance(rows, BlockRows):
-            return self._of_blocks(rows)
+            batches = self._of_blocks(rows)
+            return batches if self.ranks is None else share_blocks(batches, self.ranks)
         batches = self._shuffled() if self.shuffle else self._in_order()
-        if self.device is None:
+        if self.device is not None:
+            batches = self._moved(batches, self.device)
+        if self.ranks is None:
             return batches
-        return self._moved(batches, self.device)
+        return silence(batches, self.bounds, self.ranks)
 
     def _of_blocks(self, rows: BlockRows) -> Iterator[Batch]:
         """Let rows that cannot be read one by one form the batches themselves."""
@@ -159,13 +169,15 @@ class TensorBatches:
                 yield self.data.narrow(start, stop)
 
     def _shuffled(self) -> Iterator[Batch]:
-        order = self._next_order()
+        order, bounds = self._next_order(), self.bounds
+        if self.ranks is not None:
+            order, bounds = own_part(order, bounds, self.ranks)
         if self.data.rows.nbytes > GATHER_LIMIT:
-            yield from self._gathered(order)
+            yield from self._gathered(order, bounds)
             return
-        each = max(_GATHER * len(self.bounds) // (self.data.rows.nbytes + 1), 1)
-        for first in range(0, len(self.bounds), each):
-            yield from self._gathered_at_once(order, self.bounds[first : first + each])
+        each = max(_GATHER * len(bounds) // (self.data.rows.nbytes + 1), 1)
+        for first in range(0, len(bounds), each):
+            yield from self._gathered_at_once(order, bounds[first : first + each])
 
     def _gathered_at_once(
         self, order: torch.Tensor, bounds: list[tuple[int, int]]
@@ -180,9 +192,11 @@ class TensorBatches:
             return self.order()
         return torch.randperm(len(self.data), generator=self.generator)
 
-    def _gathered(self, order: torch.Tensor) -> Iterator[Batch]:
+    def _gathered(
+        self, order: torch.Tensor, bounds: list[tuple[int, int]]
+    ) -> Iterator[Batch]:
         """Gather batch by batch; a single row, such as a whole slide, is not copied."""
-        for start, stop in self.bounds:
+        for start, stop in bounds:
             if stop - start == 1 and not self.copy:
                 row = int(order[start])
                 yield self.data.narrow(row, row + 1)

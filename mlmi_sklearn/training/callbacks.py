@@ -13,6 +13,7 @@ import numpy as np
 from skorch.callbacks import Callback
 from tqdm.auto import tqdm
 
+from .distributed import is_main_process
 from .net import StopTraining
 from .snapshot import Snapshot
 
@@ -36,7 +37,10 @@ class EpochScore(Callback):
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Evaluate and record."""
-        net.history.record(self.name, float(self.scorer(net)))
+        score = float(self.scorer(net))
+        if net.ranks_ is not None:  # what stops one must stop all
+            score = net.ranks_.same(score)
+        net.history.record(self.name, score)
 
 
 class BestWeights(Callback):
@@ -92,7 +96,12 @@ class ProgressBar(Callback):
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
         """Open the bar."""
-        self.bar_ = tqdm(total=net.max_epochs, desc=self.title, unit="epoch")
+        options = {
+            "desc": self.title,
+            "unit": "epoch",
+            "disable": not is_main_process(),
+        }
+        self.bar_ = tqdm(total=net.max_epochs, **options)
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Advance by one epoch."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -13,6 +14,7 @@ __all__ = [
     "resolve_device",
     "resolve_dtype",
     "resolve_precision",
+    "wants_cpu",
 ]
 
 
@@ -154,7 +156,14 @@ def device_or_cpu(device: str) -> str:
     return device
 
 
+def wants_cpu() -> bool:
+    """Tell whether ``accelerate launch --cpu`` started this process."""
+    return os.environ.get("ACCELERATE_USE_CPU", "").lower() in ("1", "true", "yes")
+
+
 def _best_device() -> str:
+    if wants_cpu():
+        return "cpu"
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"

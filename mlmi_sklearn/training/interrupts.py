@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dis
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-__all__ = ["StopTraining", "is_request_to_stop"]
+__all__ = ["StopTraining", "ctrl_c_apart", "is_request_to_stop"]
 
 _RAISE = dis.opmap["RAISE_VARARGS"]
 
@@ -54,3 +56,31 @@ def is_request_to_stop(signal: KeyboardInterrupt) -> bool:
     code = trace.tb_frame.f_code
     raised = code.co_code[trace.tb_lasti] == _RAISE
     return raised and code.co_name == "on_epoch_end"
+
+
+@contextmanager
+def ctrl_c_apart() -> Iterator[None]:
+    """Turn a callback's request to stop into :class:`StopTraining`, but not Ctrl-C.
+
+    Raises
+    ------
+    StopTraining
+        If the block raised what :func:`is_request_to_stop` takes for a request.
+
+    Examples
+    --------
+    >>> def on_epoch_end():
+    ...     raise KeyboardInterrupt
+    >>> try:
+    ...     with ctrl_c_apart():
+    ...         on_epoch_end()
+    ... except StopTraining:
+    ...     print("a request")
+    a request
+    """
+    try:
+        yield
+    except KeyboardInterrupt as signal:
+        if is_request_to_stop(signal):
+            raise StopTraining from signal
+        raise

@@ -96,6 +96,12 @@ class LossLog:
             weights = weights.to(losses.device)
         return float(torch.dot(losses, weights.to(losses.dtype)) / weights.sum())
 
+    def weight(self) -> float:
+        """Return how much the rows of the epoch weigh together."""
+        if self._weights:
+            return float(torch.cat(self._weights).sum())
+        return float(sum(self._sizes))
+
     def first_bad_step(self) -> int:
         """Return the first batch, counted from 1, with a loss that is not finite."""
         for step, losses in enumerate(self._losses, start=1):

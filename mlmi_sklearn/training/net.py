@@ -11,23 +11,25 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EpochTimer
 from torch import Tensor
 
-from ..exceptions import TrainingDivergedError
 from ..nn.norms import WeightedNorm, row_weights
 from .backward import RowGradients, run_backward
 from .batches import TensorBatches, writes_to_input
 from .data import Batch, Targets, TrainingData
 from .device import autocast
-from .interrupts import StopTraining, is_request_to_stop
+from .distributed import Ranks
+from .diverging import diverged_error
+from .interrupts import StopTraining, ctrl_c_apart
 from .losslog import LossLog, weighted_mean
 from .optim import Schedule
 from .ragged import RaggedTensor
+from .shared_fit import epoch_mean, shared_fit, stop_together
 from .snapshot import Snapshot
 from .stepping import Stepper
 
@@ -63,6 +65,8 @@ class LeanNet(NeuralNet):
     ----------
     interrupted_ : bool
         Whether Ctrl-C ended the last training.
+    ranks_ : Ranks or None
+        During training, the processes that share it.
 
     Examples
     --------
@@ -74,6 +78,14 @@ class LeanNet(NeuralNet):
     >>> net.fit(data, y=None).history[-1, "train_loss"] < 1e-3
     True
     """
+
+    # Whether processes may share a fit. A subclass answers for itself.
+    shares_batches: ClassVar[bool] = True
+    ranks_: Ranks | None = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.shares_batches = vars(cls).get("shares_batches", False)
 
     def __init__(
         self,
@@ -120,13 +132,15 @@ class LeanNet(NeuralNet):
         """Batch whole tensors without a DataLoader; anything else as skorch does."""
         if not isinstance(dataset, TrainingData):
             return super().get_iterator(dataset, training)
+        ranks = self.ranks_ if training else None
         return TensorBatches(
             dataset,
-            self.batch_size,
+            self.batch_size * (1 if ranks is None else ranks.size),
             shuffle=training,
             generator=self.generator if training else None,
             device=torch.device(self.device),
             copy=self._copies_input,
+            ranks=ranks,
         )
 
     @cached_property
@@ -156,25 +170,22 @@ class LeanNet(NeuralNet):
         half = self.amp_dtype == torch.float16
         self.scaler_ = torch.amp.GradScaler(self.device) if half else None
         self.snapshot_ = Snapshot(self.module_)
-        try:
-            super().fit_loop(X, y, epochs, **kwargs)
-        except StopTraining:
-            pass
-        except KeyboardInterrupt:
-            self.interrupted_ = True
+        with shared_fit(self, X):
+            try:
+                super().fit_loop(X, y, epochs, **kwargs)
+            except StopTraining:
+                pass
+            except KeyboardInterrupt:
+                self.interrupted_ = True
+                self._require_finite_weights()
+                raise
             self._require_finite_weights()
-            raise
-        self._require_finite_weights()
         return self
 
     def notify(self, method_name: str, **cb_kwargs: Any) -> None:
         """Call the callbacks; skorch's ``EarlyStopping`` is not taken for Ctrl-C."""
-        try:
+        with stop_together(self.ranks_, method_name), ctrl_c_apart():
             super().notify(method_name, **cb_kwargs)
-        except KeyboardInterrupt as signal:
-            if is_request_to_stop(signal):
-                raise StopTraining from signal
-            raise
 
     def run_single_epoch(
         self, iterator: Any, training: bool, prefix: str, step_fn: Any, **kwargs: Any
@@ -227,6 +238,7 @@ class LeanNet(NeuralNet):
         losses, raw = self.batch_loss(batch)
         scaled = losses if self.scaler_ is None else self.scaler_.scale(losses)
         run_backward(scaled, self.row_gradients_(losses, batch[1].weight))
+        self.row_gradients_.average(self.parameters_)
         return losses.detach(), raw
 
     def _step(self, losses: Tensor) -> None:
@@ -360,14 +372,14 @@ class LeanNet(NeuralNet):
             self._set_rates(self.schedule(share))
 
     def _set_rates(self, factor: float) -> None:
-        for group, rate in zip(
-            self.optimizer_.param_groups, self.base_rates_, strict=True
-        ):
+        groups = self.optimizer_.param_groups
+        for group, rate in zip(groups, self.base_rates_, strict=True):
             group["lr"] = rate * factor
 
     def _record_epoch(self, prefix: str, log: LossLog) -> float:
-        mean = log.mean()
-        if prefix == "train":
+        ranks, training = self.ranks_, prefix == "train"
+        mean = log.mean() if ranks is None else epoch_mean(ranks, log, training)
+        if training:
             if not math.isfinite(mean):
                 self._diverged(log.first_bad_step())
             self.history.record("lr", self.optimizer_.param_groups[0]["lr"])
@@ -386,15 +398,3 @@ class LeanNet(NeuralNet):
         """Catch a last step that went wrong after its loss was computed."""
         if not self.snapshot_.is_finite():
             self._diverged(self.steps_in_epoch_)
-
-
-def diverged_error(epoch: int, step: int) -> TrainingDivergedError:
-    """Return the error that says where training diverged, and what to do."""
-    return TrainingDivergedError(
-        f"Training diverged: the loss became NaN or infinite in epoch {epoch}, step "
-        f"{step}. Try a smaller lr, scale the inputs (StandardScaler), check X and y "
-        "for extreme values, or clip gradients "
-        "(callbacks=[skorch.callbacks.GradientNormClipping(1.0)]).",
-        epoch,
-        step,
-    )

@@ -18,7 +18,12 @@ from torch import nn
 
 from .foreign import is_foreign
 
-__all__ = ["borrowed_generator", "draws_random_numbers", "generator_on_cpu"]
+__all__ = [
+    "borrowed_generator",
+    "draws_random_numbers",
+    "generator_on_cpu",
+    "seed_generators",
+]
 
 _LOCK = threading.RLock()
 
@@ -70,11 +75,12 @@ def borrowed_generator(seed: int, device: torch.device) -> Iterator[None]:
     devices = [device] if on_accelerator else []
     kind = device.type if on_accelerator else "cuda"
     with _LOCK, torch.random.fork_rng(devices=devices, device_type=kind):
-        _seed_generators(seed, device)
+        seed_generators(seed, device)
         yield
 
 
-def _seed_generators(seed: int, device: torch.device) -> None:
+def seed_generators(seed: int, device: torch.device) -> None:
+    """Seed PyTorch's global generators, that of ``device`` among them."""
     # Not torch.manual_seed: it would reseed accelerators this fit does not use.
     torch.default_generator.manual_seed(seed)
     if device.type == "cuda":
