@@ -17,9 +17,9 @@ _LARGE = 1 << 15
 
 def _has_quick_tanh() -> bool:
     """Tell whether PyTorch's own is quick: Intel's MKL takes a slow way on others."""
-    ask = getattr(torch.cpu, "get_capabilities", dict)
-    of_intel = str(ask().get("cpu_name", "")).startswith("Intel")
-    return of_intel and torch.backends.mkl.is_available()
+    ask: Any = getattr(torch.cpu, "get_capabilities", None)  # old ones have none
+    name = str(ask().get("cpu_name")) if ask else ""
+    return name.startswith("Intel") and torch.backends.mkl.is_available()
 
 
 _QUICK = _has_quick_tanh()
