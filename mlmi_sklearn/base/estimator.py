@@ -37,6 +37,7 @@ from ..training.streams import BlockRows
 from .compat import CallbackSupportMixin, with_callbacks
 from .constraints import TRAINING_CONSTRAINTS
 from .inputs import as_tensor, read_weight
+from .later import Later, finish, recall
 from .nested import NestedParams
 from .netbuild import build_module, make_callbacks, make_net, prediction_net
 from .parts import Part, Recipe, require_same_model, resolve_part
@@ -91,8 +92,11 @@ class TorchEstimator(NestedParams, CallbackSupportMixin, Stages):
     _components: ClassVar[dict[str, str]] = {"backbone": "backbone", "loss": "loss"}
     _net_class: ClassVar[type[LeanNet]] = LeanNet
     device_: str
-    history_: pd.DataFrame
-    net_: LeanNet
+    # Made when somebody asks, where many nets were trained together.
+    history_: Any = Later()
+    loss_curve_: Any = Later()
+    n_iter_: Any = Later()
+    net_: Any = Later()
 
     # -- fit ------------------------------------------------------------------------
 
@@ -144,11 +148,7 @@ class TorchEstimator(NestedParams, CallbackSupportMixin, Stages):
         """Run all stages up to training."""
         resume = resume and hasattr(self, "net_")
         encode = encode or (self._encode_again if resume else self._encode)
-        inputs, y, weight = self._read(X, y, sample_weight, resume)
-        encoded = encode(y, weight)
-        kept = getattr(torch, self._recipe.dtype) if resume else None
-        plan = make_plan(self, self._input_dtype(inputs), kept)
-        inputs, encoded = drop_weightless(inputs, encoded, plan.dtype_name)
+        inputs, encoded, plan = self._read_and_plan(X, y, sample_weight, resume, encode)
         fitted = self._recipe if resume else None
         recipe = self._make_recipe(inputs, encoded, plan, fitted)
         if fitted is not None:
@@ -157,13 +157,34 @@ class TorchEstimator(NestedParams, CallbackSupportMixin, Stages):
         net = self._start_net(inputs, recipe, plan, resume, epochs)
         if not resume:
             self._calibrate(net.module_, inputs, encoded)
-        attributes = {
+        attributes = self._attributes(recipe, net, encoded, plan)
+        return FitJob(net, inputs, encoded, plan, attributes, resume)
+
+    def _read_and_plan(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        resume: bool,
+        encode: Callable[[Array, Array | None], Encoded],
+    ) -> tuple[Any, Encoded, Plan]:
+        """Return all of the data that counts, as the net wants it, and the plan."""
+        inputs, y, weight = self._read(X, y, sample_weight, resume)
+        encoded = encode(y, weight)
+        kept = getattr(torch, self._recipe.dtype) if resume else None
+        plan = make_plan(self, self._input_dtype(inputs), kept)
+        return *drop_weightless(inputs, encoded, plan.dtype_name), plan
+
+    def _attributes(
+        self, recipe: Recipe, net: LeanNet, encoded: Encoded, plan: Plan
+    ) -> dict[str, Any]:
+        """Return the fitted attributes that are known before training."""
+        return {
             **encoded.attributes,
             "_recipe": recipe,
             "device_": str(plan.device),
             "link_": self._link_of(net.criterion_, encoded),
         }
-        return FitJob(net, inputs, encoded, plan, attributes, resume)
 
     def _read(
         self, X: Any, y: Any, sample_weight: Any, resume: bool
@@ -319,6 +340,9 @@ class TorchEstimator(NestedParams, CallbackSupportMixin, Stages):
 
     def _raw(self, X: Any) -> Array:
         """Return raw outputs of shape (n_samples, n_outputs) for validated X."""
+        known = recall(self, X)
+        if known is not None:
+            return known
         return self._outputs(self._read_inputs(X, reset=False))
 
     def _outputs(self, inputs: Any, method: str = "__call__") -> Array:
@@ -340,6 +364,7 @@ class TorchEstimator(NestedParams, CallbackSupportMixin, Stages):
         """
         from ..persistence.flat import flatten  # which knows this class
 
+        finish(self)
         state = dict(super().__getstate__())
         if "net_" in state:
             state["net_"] = weights_of(state["net_"].module_)

@@ -8,15 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
+from ..nn.initial import weights_follow
+from ..training.lockstep import Lockstep, Member
+from .later import unbuilt
+from .sharing import PreparedFit, SharedStages, may_join, scratch_copy
 
-from ..training.data import TrainingData
-from ..training.lockstep import Lockstep, structure_of
-from ..training.net import LeanNet
-from .estimator import TorchEstimator
-from .plan import FitJob
-
-__all__ = ["fit_many", "fit_together"]
+__all__ = ["TrainedFit", "fit_many", "fit_together", "train_together"]
 
 # Bytes of training data that are put below each other for one group of nets.
 _BYTES_AT_ONCE = 256 * 2**20
@@ -24,23 +21,58 @@ _NETS_AT_ONCE = 256
 
 
 @dataclass
-class _Fit:
-    """One of the fits: its estimator, its data, and how far it is."""
+class TrainedFit:
+    """One of the fits that were done together.
+
+    Parameters
+    ----------
+    estimator : TorchEstimator
+        Whose fit it is; not fitted itself.
+    fit : PreparedFit or None
+        What went into training; None if it did not come to that.
+    error : Exception or None
+        What the fit raised.
+    nets : Lockstep or None
+        All nets of its group.
+    number : int
+        Its own among them.
+    """
 
     estimator: Any
-    data: tuple[Any, ...]
-    job: FitJob | None = None
-    train: TrainingData | None = None
+    fit: PreparedFit | None
     error: Exception | None = None
+    nets: Lockstep | None = None
+    number: int = 0
 
-    def __post_init__(self) -> None:
-        self.before = dict(vars(self.estimator))
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """All fitted attributes but those that need a net."""
+        assert self.fit is not None
+        return {**self.fit.reading.attributes, **self.fit.attributes}
 
-    def take_back(self) -> None:
-        """Make the estimator what it was."""
-        self.job = self.train = None
-        vars(self.estimator).clear()
-        vars(self.estimator).update(self.before)
+    def results(self) -> dict[str, Any]:
+        """Build the net; return it with what else is written when training ends."""
+        assert self.fit is not None
+        assert self.nets is not None
+        made = scratch_copy(self.estimator)
+        vars(made).update(self.attributes)
+        inputs, recipe, plan = self.fit.reading.inputs, self.fit.recipe, self.fit.plan
+        with weights_follow():
+            net = made._start_net(inputs, recipe, plan, False, None)
+        self.nets.write_to(self.number, net)
+        before = set(vars(made))
+        made._publish(net, {}, False)
+        return {k: v for k, v in vars(made).items() if k not in before}
+
+    def state(self) -> dict[str, Any]:
+        """Return all fitted attributes; the net is built when somebody asks for it."""
+        return {**self.attributes, **unbuilt(self.results)}
+
+    def fitted_estimator(self) -> Any:
+        """Return a fitted copy of the estimator, of which the net is not built yet."""
+        made = scratch_copy(self.estimator)
+        vars(made).update(self.state())
+        return made
 
 
 def fit_many(
@@ -89,14 +121,16 @@ def fit_many(
     >>> [round(m.score(X, y), 2) for m in fitted]
     [0.34, 0.97, 0.97]
     """
-    fits = [_Fit(e, tuple(d)) for e, d in zip(estimators, data, strict=True)]
-    with _all_or_nothing(fits):
-        for fit in _fit_those_that_can(fits):
-            _fit_alone(fit)
-    for fit in fits:
-        if fit.error is not None and not return_errors:
-            raise fit.error
-    return [fit.error or fit.estimator for fit in fits]
+    jobs = _jobs(estimators, data)
+    with _all_or_nothing(estimators):
+        found = _fit_in_place(jobs)
+        for number, (job, result) in enumerate(zip(jobs, found, strict=True)):
+            if result is None:
+                found[number] = _fit_alone(*job)
+    errors = [result for result in found if isinstance(result, Exception)]
+    if errors and not return_errors:
+        raise errors[0]
+    return found
 
 
 def fit_together(
@@ -115,122 +149,108 @@ def fit_together(
         For each estimator itself, fitted; the exception of its fit; or None if it is
         left as it was, since it has to be fitted alone.
     """
-    fits = [_Fit(e, tuple(d)) for e, d in zip(estimators, data, strict=True)]
-    with _all_or_nothing(fits):
-        left = {id(fit) for fit in _fit_those_that_can(fits)}
-    return [None if id(fit) in left else fit.error or fit.estimator for fit in fits]
+    with _all_or_nothing(estimators):
+        return _fit_in_place(_jobs(estimators, data))
 
 
-def _fit_those_that_can(fits: list[_Fit]) -> list[_Fit]:
-    """Train what can be trained together; return the rest, as it was."""
-    alone = [fit for fit in fits if not _prepare(fit)]
-    for group in _groups(fits):
-        if len(group) == 1:
-            group[0].take_back()
-            alone += group
-        else:
+def train_together(jobs: Sequence[tuple[Any, Any, Any, Any]]) -> list[Any]:
+    """Train what can be trained together, and leave estimators as they are.
+
+    Parameters
+    ----------
+    jobs : sequence of (estimator, X, y, sample_weight)
+        The fits. Several may share an estimator or data; those are looked at once.
+
+    Returns
+    -------
+    list of TrainedFit or None
+        None for those that have to be fitted alone.
+    """
+    shared = SharedStages()
+    fits = [_prepare(shared, *job) for job in jobs]
+    for group in _groups([fit for fit in fits if fit is not None]):
+        if len(group) > 1:
             _train(group)
-    return alone
+    return [None if _is_left(fit) else fit for fit in fits]
 
 
-@contextmanager
-def _all_or_nothing(fits: list[_Fit]) -> Iterator[None]:
-    """Take every change back if something unforeseen, or Ctrl-C, ends the work."""
+def _prepare(
+    shared: SharedStages, estimator: Any, X: Any, y: Any, sample_weight: Any
+) -> TrainedFit | None:
+    if not may_join(estimator):
+        return None
     try:
-        yield
-    except BaseException:
-        for fit in fits:
-            fit.take_back()
-        raise
-
-
-def _prepare(fit: _Fit) -> bool:
-    """Get a fit ready for training with others; False if it is to be done alone."""
-    estimator = fit.estimator
-    if not _may_join(estimator):
-        return False
-    X, y, *weight = fit.data
-    try:
-        estimator._validate_params()
-        job = estimator._prepare(X, y, *weight or [None], resume=False)
-        train, _ = estimator._training_data(job.net, job.inputs, job.encoded, job.plan)
+        fit = shared.prepare(estimator, X, y, sample_weight)
     except Exception as error:
-        fit.take_back()
-        fit.error = error
-        return True
-    fit.job, fit.train = job, train
-    return True
+        return TrainedFit(estimator, None, error)
+    return TrainedFit(estimator, fit)
 
 
-def _may_join(estimator: Any) -> bool:
-    """Tell whether an estimator trains by the plain loop and by nothing else."""
-    if not isinstance(estimator, TorchEstimator):
-        return False
-    kind = type(estimator)
-    return (
-        kind._train is TorchEstimator._train
-        and kind._net_class is LeanNet
-        and not (estimator.early_stopping or estimator.callbacks or estimator.verbose)
-        and not (estimator.compile or getattr(estimator, "_skl_callbacks", None))
-        and not hasattr(estimator, "net_")
-        # Drawing a seed from it twice would change what comes after.
-        and not isinstance(estimator.random_state, np.random.RandomState)
-    )
+def _is_left(fit: TrainedFit | None) -> bool:
+    """Tell whether nothing has come of a fit, neither a net nor an error."""
+    return fit is None or (fit.nets is None and fit.error is None)
 
 
-def _groups(fits: list[_Fit]) -> Iterator[list[_Fit]]:
+def _groups(fits: list[TrainedFit]) -> Iterator[list[TrainedFit]]:
     """Yield fits whose nets can be trained together, in portions that fit memory."""
-    by_structure: dict[Any, list[_Fit]] = defaultdict(list)
-    for number, fit in enumerate(fits):
-        if fit.job is not None and fit.train is not None:
-            key = _common_to_all(fit.job, fit.train)
-            by_structure[number if key is None else key].append(fit)
+    by_structure: dict[Any, list[TrainedFit]] = defaultdict(list)
+    for fit in fits:
+        if fit.fit is not None and fit.fit.group is not None:
+            by_structure[fit.fit.group].append(fit)
     for group in by_structure.values():
-        first = group[0].train
-        assert first is not None
-        size = max(1, min(_NETS_AT_ONCE, _BYTES_AT_ONCE // max(1, first.rows.nbytes)))
+        assert group[0].fit is not None
+        n_bytes = max(1, group[0].fit.reading.train.rows.nbytes)
+        size = max(1, min(_NETS_AT_ONCE, _BYTES_AT_ONCE // n_bytes))
         # Neighbours with equal rates share a call of the optimiser.
-        group.sort(key=_rate)
+        group.sort(key=lambda fit: (fit.estimator.lr, fit.estimator.weight_decay))
         for start in range(0, len(group), size):
             yield group[start : start + size]
 
 
-def _common_to_all(job: FitJob, train: TrainingData) -> Any:
-    """Return what fits must share to be trained together; None to train alone."""
-    structure = structure_of(job.net, train)
-    parts = job.attributes["_recipe"].parts
-    if structure is None or not structure.pays:
-        return None
-    if not isinstance(parts["loss"].source, str):  # may return one value for a batch
-        return None
-    # Layers need not show all their settings; the parameters they were built with do.
-    built = [
-        (name, str(part.source), repr(part.params)) for name, part in parts.items()
-    ]
-    return structure, tuple(built)
+def _train(group: list[TrainedFit]) -> None:
+    nets = Lockstep([_member(fit.fit) for fit in group if fit.fit is not None])
+    nets.run()
+    for number, (fit, error) in enumerate(zip(group, nets.errors, strict=True)):
+        fit.nets, fit.number, fit.error = nets, number, error
 
 
-def _rate(fit: _Fit) -> tuple[float, float]:
-    return fit.estimator.lr, fit.estimator.weight_decay
+def _member(fit: PreparedFit) -> Member:
+    return Member(fit.pattern, fit.weights, fit.plan.order_seed, fit.reading.train)
 
 
-def _train(group: list[_Fit]) -> None:
-    """Train and publish a group."""
-    nets = [fit.job.net for fit in group if fit.job is not None]
-    sets = [fit.train for fit in group if fit.train is not None]
-    together = Lockstep(nets, sets)
-    together.run()
-    for fit, error in zip(group, together.errors, strict=True):
-        fit.error = error
-        assert fit.job is not None
-        fit.estimator._publish(fit.job.net, fit.job.attributes, resume=False)
-        fit.job = fit.train = None  # frees the data of this group
+def _jobs(
+    estimators: Sequence[Any], data: Iterable[tuple[Any, ...]]
+) -> list[tuple[Any, Any, Any, Any]]:
+    pairs = zip(estimators, data, strict=True)
+    return [(e, X, y, weight[0] if weight else None) for e, (X, y, *weight) in pairs]
 
 
-def _fit_alone(fit: _Fit) -> None:
-    X, y, *weight = fit.data
-    options = {"sample_weight": weight[0]} if weight and weight[0] is not None else {}
+def _fit_in_place(jobs: list[tuple[Any, Any, Any, Any]]) -> list[Any]:
+    """Return fitted estimators, errors, or None for what cannot be done together."""
+    found: list[Any] = []
+    for fit in train_together(jobs):
+        if fit is not None and fit.nets is not None:
+            vars(fit.estimator).update({**fit.attributes, **fit.results()})
+        found.append(None if fit is None else fit.error or fit.estimator)
+    return found
+
+
+def _fit_alone(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Any:
+    options = {} if sample_weight is None else {"sample_weight": sample_weight}
     try:
-        fit.estimator.fit(X, y, **options)
+        return estimator.fit(X, y, **options)
     except Exception as error:
-        fit.error = error
+        return error
+
+
+@contextmanager
+def _all_or_nothing(estimators: Sequence[Any]) -> Iterator[None]:
+    """Take every change back if something unforeseen, or Ctrl-C, ends the work."""
+    before = [dict(vars(estimator)) for estimator in estimators]
+    try:
+        yield
+    except BaseException:
+        for estimator, old in zip(estimators, before, strict=True):
+            vars(estimator).clear()
+            vars(estimator).update(old)
+        raise

@@ -19,7 +19,7 @@ from ..training.device import resolve_device, resolve_dtype, resolve_precision
 from ..training.net import LeanNet
 from .targets import Encoded
 
-__all__ = ["FitJob", "Plan", "make_plan", "split_rows"]
+__all__ = ["FitJob", "Plan", "make_plan", "seeded", "split_rows"]
 
 Array = NDArray[Any]
 
@@ -93,9 +93,18 @@ def make_plan(
     device = resolve_device(estimator.device)
     dtype = kept or resolve_dtype(estimator.dtype, input_dtype, device)
     amp_dtype = resolve_precision(estimator.precision, dtype, device)
-    seed = check_random_state(estimator.random_state).randint(2**31 - 1)
-    seeds = np.random.SeedSequence(int(seed)).generate_state(4)
-    return Plan(device, dtype, amp_dtype, *map(int, seeds))
+    return Plan(device, dtype, amp_dtype, *_draw_seeds(estimator.random_state))
+
+
+def seeded(plan: Plan, random_state: Any) -> Plan:
+    """Return a plan with the seeds that a ``random_state`` gives."""
+    return Plan(plan.device, plan.dtype, plan.amp_dtype, *_draw_seeds(random_state))
+
+
+def _draw_seeds(random_state: Any) -> list[int]:
+    """Draw one number, and make the seeds of initial weights, order and so on of it."""
+    seed = check_random_state(random_state).randint(2**31 - 1)
+    return [int(s) for s in np.random.SeedSequence(int(seed)).generate_state(4)]
 
 
 def split_rows(

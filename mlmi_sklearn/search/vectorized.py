@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import time
+import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from joblib import parallel_config
 from sklearn import get_config
-from sklearn.model_selection import GridSearchCV, ParameterGrid
+from sklearn.model_selection import GridSearchCV
+from sklearn.utils import indexable
+from sklearn.utils.validation import _check_method_params
 
-from ..base.prefit import offered
+from ..base.prefit import Prefitted, offered
 from ..components.doclink import DocumentationLink
-from .ahead import FitsAhead
+from .ahead import FitAhead, FitsAhead
+from .scoring import Scoring
 
 __all__ = ["VectorizedSearchCV"]
 
@@ -120,7 +126,7 @@ class VectorizedSearchCV(DocumentationLink, GridSearchCV):
         VectorizedSearchCV
             The search itself, fitted.
         """
-        self._data = (X, y, params)
+        self._given = (X, y, params)
         self._seconds = 0.0
         self.n_trained_together_ = 0
         try:
@@ -128,34 +134,117 @@ class VectorizedSearchCV(DocumentationLink, GridSearchCV):
             with parallel_config(backend="sequential"):
                 return super().fit(X, y, **params)
         finally:
-            del self._data, self._seconds
+            for name in ("_given", "_seconds", "_others"):
+                self.__dict__.pop(name, None)
 
-    def _run_search(self, evaluate_candidates: Callable[..., Any], **more: Any) -> None:
-        candidates = list(ParameterGrid(self.param_grid))
-        X, y, params = self._data
-        groups = params.get("groups")
-        others = {k: v for k, v in params.items() if k != "groups"}
+    def _run_search(
+        self, evaluate_candidates: Callable[..., Any], *, callback_ctx: Any = None
+    ) -> None:
+        def evaluate(candidates: Any, **context: Any) -> None:
+            self._evaluate(evaluate_candidates, list(candidates), context)
+
+        # scikit-learn 1.8 knows no such contexts.
+        context = {} if callback_ctx is None else {"callback_ctx": callback_ctx}
+        super()._run_search(evaluate, **context)
+
+    def _evaluate(
+        self,
+        evaluate_candidates: Callable[..., Any],
+        candidates: list[dict[str, Any]],
+        context: dict[str, Any],
+    ) -> None:
+        """Fit all candidates ahead, and see that all get their scores."""
+        X, y, params = self._given
         if get_config()["enable_metadata_routing"] and params:
             # Which of them are meant for fit is for scikit-learn to say.
-            evaluate_candidates(candidates, **more)
+            evaluate_candidates(candidates, **context)
             return
-        splits = list(self._checked_cv_orig.split(X, y, groups))
+        others = {k: v for k, v in params.items() if k != "groups"}
+        splits = list(self._checked_cv_orig.split(X, y, params.get("groups")))
         ahead = FitsAhead(self.estimator, X, y, others, self.n_jobs)
-        results, self._seconds = ahead.run(candidates, splits)
-        self.n_trained_together_ = len(results)
-        with offered(results):
-            evaluate_candidates(candidates, cv=_Given(splits), **more)
+        begun = time.perf_counter()
+        fits = ahead.run(candidates, splits)
+        seconds = time.perf_counter() - begun
+        self.n_trained_together_ = len(_done(fits))
+        shown = candidates
+        if self._scores_itself(fits):
+            # One is left to scikit-learn, which checks the scorer by it.
+            shown = candidates[:1]
+            self._others = _Others(candidates, fits, splits, self._scoring())
+            for warning in ahead.warned:
+                warnings.warn(warning.message, warning.category, stacklevel=4)
+        self._seconds = seconds
+        with offered(_offer(fits)):
+            evaluate_candidates(shown, cv=_Given(splits), **context)
+
+    def _scores_itself(self, fits: list[list[FitAhead | None]]) -> bool:
+        """Tell whether nothing is left that only scikit-learn's own loop can do.
+
+        It reports failed fits and progress, and fits what was not fitted ahead.
+        """
+        complete = all(fit is not None and fit.is_done for row in fits for fit in row)
+        return complete and not (self.verbose or getattr(self, "_skl_callbacks", None))
+
+    def _scoring(self) -> Scoring:
+        X, y, params = self._given
+        X, y = indexable(X, y)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # scikit-learn asks the same, and warns
+            routed = self._get_routed_params_for_fit(_check_method_params(X, params))
+        return Scoring(
+            self.estimator,
+            X,
+            y,
+            self._get_scorers()[0],
+            routed.scorer.score,
+            self.error_score,
+            self.return_train_score,
+        )
 
     def _format_results(
         self, candidate_params: Any, n_splits: int, out: Any, more_results: Any = None
     ) -> dict[str, Any]:
-        """Share the time of the common training among all fits."""
+        """Add the candidates scored here; share the common time among all fits."""
+        out = list(out)
+        if hasattr(self, "_others"):
+            candidate_params = self._others.candidates
+            out += self._others.scored()
         for result in out:
-            result["fit_time"] += self._seconds / len(out)
+            result["fit_time"] = result.get("fit_time", 0) + self._seconds / len(out)
         found: dict[str, Any] = super()._format_results(
             candidate_params, n_splits, out, more_results
         )
         return found
+
+
+@dataclass
+class _Others:
+    """All candidates, and the scores of those but the first."""
+
+    candidates: list[dict[str, Any]]
+    fits: list[list[Any]]
+    splits: list[Any]
+    scoring: Scoring
+
+    def scored(self) -> list[dict[str, Any]]:
+        """Return what scikit-learn notes, all splits of a candidate together."""
+        by_split = [
+            self.scoring.run(fits[1:], split) if len(fits) > 1 else []
+            for fits, split in zip(self.fits, self.splits, strict=True)
+        ]
+        return [noted for row in zip(*by_split, strict=True) for noted in row]
+
+
+def _done(fits: list[list[FitAhead | None]]) -> list[FitAhead]:
+    """Return the fits that were done ahead, those that failed among them."""
+    return [f for row in fits for f in row if f is not None and f.outcome is not None]
+
+
+def _offer(fits: list[list[FitAhead | None]]) -> Prefitted:
+    results = Prefitted()
+    for fit in _done(fits):
+        results.add(fit.net, *fit.data, fit.outcome)
+    return results
 
 
 class _Given:

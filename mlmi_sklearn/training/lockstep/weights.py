@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -20,8 +20,8 @@ class StackedWeights:
 
     Parameters
     ----------
-    modules : sequence of nn.Module
-        Of one structure.
+    weights : sequence of mapping of str to Tensor
+        Parameters of each net by name, of equal shapes.
 
     Attributes
     ----------
@@ -30,22 +30,30 @@ class StackedWeights:
         their gradients come that way and would have to be copied otherwise.
     """
 
-    def __init__(self, modules: Sequence[nn.Module]) -> None:
-        parameters = [dict(m.named_parameters()) for m in modules]
+    def __init__(self, weights: Sequence[Mapping[str, Tensor]]) -> None:
         self.leaves: dict[str, Tensor] = {
-            name: torch.stack([_laid_out(p[name].detach()) for p in parameters])
-            for name in parameters[0]
+            name: torch.stack([_laid_out(w[name].detach()) for w in weights])
+            for name in weights[0]
         }
         for leaf in self.leaves.values():
             leaf.requires_grad_()
         self._live = [v.detach() for v in self.leaves.values()]
         self._kept = [v.clone() for v in self._live]
 
-    def values(self) -> dict[str, Tensor]:
-        """Return the weights as the modules have them, of shape (K, ...) each."""
+    def values(self, which: Tensor | None = None) -> dict[str, Tensor]:
+        """Return the weights as the modules have them, of shape (K, ...) each.
+
+        Parameters
+        ----------
+        which : Tensor of int64 or None, default=None
+            Numbers of the nets, of which copies are then returned; None for all.
+        """
+        leaves = self.leaves
+        if which is not None:
+            leaves = {k: v.detach().index_select(0, which) for k, v in leaves.items()}
         return {
             name: leaf.transpose(1, 2) if leaf.ndim == 3 else leaf
-            for name, leaf in self.leaves.items()
+            for name, leaf in leaves.items()
         }
 
     def keep(self, which: Tensor) -> None:
