@@ -14,6 +14,7 @@ from ..training.callbacks import BestWeights, EpochScore, ProgressBar, SklearnBr
 from ..training.compiling import compile_options
 from ..training.data import TrainingData
 from ..training.device import resolve_precision
+from ..training.layout import put_channels_last
 from ..training.net import LeanNet
 from ..training.optim import optimizer_options, resolve_optimizer, resolve_schedule
 from ..training.seeding import borrowed_generator, generator_on_cpu
@@ -30,6 +31,7 @@ def build_module(estimator: Any, recipe: Recipe, seed: int) -> nn.Module:
     """Build the module of a recipe with seeded weights, on the CPU."""
     with borrowed_generator(seed, torch.device("cpu")):
         module = estimator._assemble(recipe)
+    put_channels_last(module)
     return module.to(getattr(torch, recipe.dtype))
 
 

