@@ -19,13 +19,13 @@ from sklearn.utils import Tags
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import (
-    check_classification_targets,
     type_of_target,
     unique_labels,
 )
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from .inputs import read_targets
+from .naming import check_classes
 from .parts import resolve_part
 from .targets import Array, Encoded, require_task
 
@@ -117,7 +117,7 @@ class ClassifierOutputs(ClassifierMixin):
 
     def _read_targets(self, y: Any) -> Array:
         y = read_targets(self, y, numeric=False)
-        check_classification_targets(y)
+        check_classes(y)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         if type_of_target(y) == "multiclass-multioutput":

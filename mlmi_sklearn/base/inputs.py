@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
+from pandas.api.extensions import ExtensionArray, ExtensionDtype
 from sklearn.utils.validation import (
     _check_sample_weight,
     check_array,
@@ -14,7 +16,17 @@ from sklearn.utils.validation import (
 )
 from torch import Tensor
 
-__all__ = ["as_tensor", "read_array", "read_targets", "read_weight", "require_shape"]
+from .naming import naming
+
+__all__ = [
+    "as_host_array",
+    "as_tensor",
+    "read_array",
+    "read_targets",
+    "read_weight",
+    "require_no_dates",
+    "require_shape",
+]
 
 _FLOATS = [np.float32, np.float64]
 
@@ -45,20 +57,23 @@ def read_array(
     ------
     ValueError
         If there are no samples, or NaN or infinite values, or the number of features
-        or their names differ from those in ``fit``.
+        or their names differ from those in ``fit``, or values are no numbers.
     TypeError
-        If ``X`` is sparse and may not be.
+        If ``X`` is sparse and may not be, or holds dates.
     """
     if not reset and _is_seen_to_be_valid(estimator, X):
         return X
-    return validate_data(
-        estimator,
-        X=as_host_array(X),
-        reset=reset,
-        dtype=_FLOATS,
-        allow_nd=True,
-        accept_sparse="csr" if accept_sparse else False,
-    )
+    with naming("X"):
+        X = as_host_array(X)
+        require_no_dates(X, "X")
+        return validate_data(
+            estimator,
+            X=X,
+            reset=reset,
+            dtype=_FLOATS,
+            allow_nd=True,
+            accept_sparse="csr" if accept_sparse else False,
+        )
 
 
 def _is_seen_to_be_valid(estimator: Any, X: Any) -> bool:
@@ -80,17 +95,61 @@ def _is_seen_to_be_valid(estimator: Any, X: Any) -> bool:
 
 
 def as_host_array(X: Any) -> Any:
-    """Bring tensors to the host and lists to arrays; leave other containers alone."""
+    """Bring tensors to the host and lists to arrays; leave other containers alone.
+
+    What a masked array hides is missing; scikit-learn would use it unseen. Columns of
+    pandas without missing cells keep their integers, which it would make floats.
+    """
     if isinstance(X, Tensor):
-        return X.detach().cpu().numpy()
+        X = X.detach().cpu()
+        return (X.float() if X.dtype == torch.bfloat16 else X).numpy()
+    if isinstance(X, np.ma.MaskedArray):
+        X = _with_missing(X)
     if isinstance(X, np.ndarray) and not X.dtype.isnative:
         # Or scikit-learn would not know its float64 and convert it to float32.
         return X.astype(X.dtype.newbyteorder("="))
+    if isinstance(X, pd.Series | ExtensionArray):
+        nullable = isinstance(X.dtype, ExtensionDtype) and X.dtype.kind in "biu"
+        return X.to_numpy() if nullable and not X.isna().any() else X
+    if isinstance(X, type):
+        raise TypeError(f"got the class {X.__name__}, not an array.")
     if hasattr(X, "dtype") or hasattr(X, "columns"):
         return X
     if hasattr(X, "toarray"):  # sparse: left to scikit-learn's own error
         return X
     return np.asarray(X)
+
+
+def _with_missing(X: Any) -> NDArray[Any]:
+    """Return a masked array as a plain one, with NaN or None for what is hidden."""
+    if not np.ma.is_masked(X):
+        return np.asarray(X)
+    if X.dtype.kind in "biuf":
+        return X.astype(np.result_type(X, np.float32)).filled(np.nan)
+    return X.astype(object).filled(None)
+
+
+def require_no_dates(X: Any, name: str) -> None:
+    """Raise a TypeError for dates and durations, which numpy would read as numbers.
+
+    Parameters
+    ----------
+    X : object
+        Any argument.
+    name : str
+        What to call it.
+    """
+    if isinstance(X, pd.DataFrame):
+        kinds = [getattr(dtype, "kind", "O") for dtype in X.dtypes]
+    elif hasattr(X, "columns"):  # a table of another library
+        kinds = [np.asarray(X[:0]).dtype.kind]
+    else:
+        kinds = [getattr(getattr(X, "dtype", None), "kind", "O")]
+    if "M" in kinds or "m" in kinds:
+        raise TypeError(
+            f"{name} holds dates or durations, which are not numbers. Pass the time "
+            "since some day, in a unit of your choice."
+        )
 
 
 def require_shape(estimator: Any, X: Any, shape: tuple[int, ...]) -> None:
@@ -136,7 +195,8 @@ def read_targets(estimator: Any, y: Any, *, numeric: bool) -> NDArray[Any]:
             "the target y is None."
         )
     try:
-        y = as_host_array(y)
+        with naming("y"):
+            y = as_host_array(y)
     except ValueError as error:
         raise ValueError(
             f"y is a nested list of unequal lengths; {type(estimator).__name__} takes "
@@ -147,14 +207,17 @@ def read_targets(estimator: Any, y: Any, *, numeric: bool) -> NDArray[Any]:
             f"y has shape {np.shape(y)}; {type(estimator).__name__} takes one target a "
             "sample, or one row of targets. Masks and maps are not supported as y."
         )
-    y = check_array(
-        y,
-        ensure_2d=False,
-        dtype="numeric" if numeric else None,
-        ensure_min_samples=0,
-        input_name="y",
-        estimator=estimator,
-    )
+    if numeric:
+        require_no_dates(y, "y")
+    with naming("y"):
+        y = check_array(
+            y,
+            ensure_2d=False,
+            dtype="numeric" if numeric else None,
+            ensure_min_samples=0,
+            input_name="y",
+            estimator=estimator,
+        )
     if y.ndim == 0:
         raise ValueError("y should be a 1d array, got a scalar. Pass one target a row.")
     return y
@@ -164,11 +227,16 @@ def read_weight(sample_weight: Any, n: int) -> NDArray[Any] | None:
     """Validate weights; None if there are none."""
     if sample_weight is None:
         return None
-    weight = _check_sample_weight(
-        sample_weight, np.empty((n, 0)), dtype=np.float64, ensure_non_negative=True
-    )
-    if not weight.any():
-        raise ValueError("Sample weights must contain at least one non-zero number.")
+    with naming("sample_weight"):
+        weight = as_host_array(sample_weight)
+        require_no_dates(weight, "sample_weight")
+        weight = _check_sample_weight(
+            weight, np.empty((n, 0)), dtype=np.float64, ensure_non_negative=True
+        )
+        if not weight.any():
+            raise ValueError(
+                "Sample weights must contain at least one non-zero number."
+            )
     return weight
 
 

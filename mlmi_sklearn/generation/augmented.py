@@ -10,9 +10,9 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, check_is_fitted
 
+from ..base.naming import check_classes
 from .augmented_base import Augmented, inner_has
 from .augmented_rows import balancing_rows, proportional_rows
 
@@ -142,7 +142,7 @@ class AugmentedClassifier(Augmented, ClassifierMixin, BaseEstimator):
         return LogisticRegression(max_iter=1000)
 
     def _check_targets(self, y: Array) -> Array:
-        check_classification_targets(y)
+        check_classes(y)
         return y
 
     def _rows(self, y: Array, source: np.random.Generator) -> Array:

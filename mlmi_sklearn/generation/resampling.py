@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.multiclass import type_of_target
 
+from ..base.naming import check_classes
 from .drawing import seeds_of
 from .joining import copied, densified, joined, rows_like
 from .sampling import Sampling
@@ -152,7 +153,7 @@ class Resampling(Sampling):
             ``sampling_strategy`` does not fit it.
         """
         self._validate_params()
-        check_classification_targets(y)
+        check_classes(y)
         labels = _labels_of(y)
         if len(np.unique(labels)) < 2:
             raise ValueError(

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from scipy.special import expit, softmax
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
 from ..base.inputs import read_targets
+from ..base.naming import check_classes
 from ..exceptions import TaskError
 from .adapted_base import AdaptedEstimator
 
@@ -75,7 +75,7 @@ class AdaptedClassifier(ClassifierMixin, AdaptedEstimator):
 
     def _codes(self, y: Any, n: int) -> tuple[Array, int]:
         y = read_targets(self, y, numeric=False)
-        check_classification_targets(y)
+        check_classes(y)
         y = column_or_1d(y, warn=True)
         _require_lengths(n, len(y))
         meta = self._meta()

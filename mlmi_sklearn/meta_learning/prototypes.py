@@ -11,12 +11,12 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import ClassifierTags, Tags
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 from torch import from_numpy, nn
 
 from ..base import Recipe, build_backbone, with_training_parameters
 from ..base.inputs import read_array, read_targets, require_shape
+from ..base.naming import check_classes
 from ..base.plan import Plan
 from ..base.targets import Encoded
 from ..exceptions import TaskError
@@ -89,7 +89,7 @@ class PrototypeClassifier(ClassifierMixin, BaseEstimator):
         """
         z = self._features(X, reset=True)
         y = read_targets(self, y, numeric=False)
-        check_classification_targets(y)
+        check_classes(y)
         y = column_or_1d(y, warn=True)
         if len(y) != len(z):
             raise ValueError(

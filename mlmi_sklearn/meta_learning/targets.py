@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.multiclass import check_classification_targets, unique_labels
+from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import column_or_1d
 
 from ..base.inputs import read_targets
+from ..base.naming import check_classes
 from ..base.regression import RegressorOutputs, unit_of
 from ..base.stages import Stages
 from ..base.targets import Encoded, require_task
@@ -121,7 +122,7 @@ class EpisodeTargets(Stages):
             y = read_targets(self, y, numeric=True)
             return y.astype(np.float64, copy=False)
         y = read_targets(self, y, numeric=False)
-        check_classification_targets(y)
+        check_classes(y)
         return column_or_1d(y, warn=True)
 
     def _announced(self, classes: Any) -> Array | None:

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import _safe_indexing, resample
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_method_params, _num_samples
+
+from ..base.naming import check_classes
 
 __all__ = ["bootstrap_rows", "finite_log", "probabilities_of", "train_member"]
 
@@ -30,7 +31,7 @@ def bootstrap_rows(y: Any, sample_weight: Any, rng: np.random.RandomState) -> Ar
 
     So no member misses a class. Rows of weight zero are not there.
     """
-    check_classification_targets(y)
+    check_classes(y)
     rows = np.arange(_num_samples(y))
     if sample_weight is not None:
         rows = rows[np.asarray(sample_weight) != 0]

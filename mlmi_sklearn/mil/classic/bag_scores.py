@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import Tags, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import column_or_1d
 
 from ...base import class_weights
 from ...base.inputs import read_targets, read_weight
+from ...base.naming import check_classes
 from ...base.state import rollback
 from ...components.doclink import DocumentationLink
 from ...containers import Bags
@@ -123,7 +123,7 @@ class BagScoreClassifier(DocumentationLink, PlainState, BagOutputs, BaseEstimato
 
     def _read_labels(self, y: Any, bags: Bags) -> Array:
         y = read_targets(self, y, numeric=False)
-        check_classification_targets(y)
+        check_classes(y)
         y = column_or_1d(y, warn=True)
         if len(y) != len(bags):
             raise ValueError(

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     check_consistent_length,
     check_is_fitted,
@@ -18,6 +17,7 @@ from sklearn.utils.validation import (
 )
 
 from ...base.inputs import read_targets, read_weight
+from ...base.naming import check_classes
 from ...base.state import rollback
 from ...components.doclink import DocumentationLink
 from ...containers import Bags
@@ -251,7 +251,7 @@ default="min-hausdorff"
     def _fit(self, bags: Bags, y: Any, sample_weight: Any) -> None:
         y = column_or_1d(read_targets(self, y, numeric=False), warn=True)
         check_consistent_length(bags, y)
-        check_classification_targets(y)
+        check_classes(y)
         weight = read_weight(sample_weight, len(bags))
         weight = np.ones(len(bags)) if weight is None else weight
         keep = np.flatnonzero(weight)
