@@ -101,7 +101,8 @@ def test_splits_that_are_drawn_anew_each_time():
 
 def test_regression_and_processes():
     net = NetRegressor(max_epochs=3, random_state=0)
-    slow, quick = searches(net, {"lr": [1e-3, 1e-2]}, y=X @ np.arange(5.0), n_jobs=2)
+    options = {"n_jobs": 2, "return_train_score": True}
+    slow, quick = searches(net, RATES, y=X @ np.arange(5.0), **options)
     assert_same(slow, quick, 6)
 
 
