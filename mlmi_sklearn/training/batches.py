@@ -25,7 +25,7 @@ __all__ = ["GATHER_LIMIT", "TensorBatches", "batch_bounds", "writes_to_input"]
 # a memory map is then read no further ahead than it must be.
 GATHER_LIMIT = 256 * 2**20
 # Bytes gathered at once below it: many batches of a table, a small part of a large set.
-_GATHER = 16 * 2**20
+_GATHER = 4 * 2**20
 
 
 def batch_bounds(n: int, batch_size: int) -> list[tuple[int, int]]:
@@ -85,7 +85,7 @@ class TensorBatches:
     data : TrainingData
         The set, on any device.
     batch_size : int
-        Rows in a batch.
+        Rows in a batch; with ``ranks`` in the part of each of them.
     shuffle : bool, default=False
         Whether each pass visits the rows in a new order.
     generator : torch.Generator or None, default=None
@@ -123,7 +123,7 @@ class TensorBatches:
         ranks: Ranks | None = None,
     ) -> None:
         self.data = data
-        self.batch_size = batch_size
+        self.batch_size = batch_size * (1 if ranks is None else ranks.size)
         self.shuffle = shuffle
         self.generator = generator
         # Asking tensors to move to where they are takes time in every step.
