@@ -180,7 +180,7 @@ class ClassifierOutputs(ClassifierMixin):
         if len(classes) < 2:
             raise ValueError(
                 f"y has one class only, {classes.tolist()}; a classifier needs at "
-                "least two (rows of weight zero do not count)."
+                "least two (rows of sample_weight zero do not count)."
             )
         if self.class_weight is not None:
             by_class = class_weights(self.class_weight, classes, codes, weight)

@@ -32,7 +32,12 @@ _FLOATS = [np.float32, np.float64]
 
 
 def read_array(
-    estimator: Any, X: Any, *, reset: bool, accept_sparse: bool = False
+    estimator: Any,
+    X: Any,
+    *,
+    reset: bool,
+    accept_sparse: bool = False,
+    allow_nd: bool = True,
 ) -> NDArray[Any]:
     """Validate samples: vectors, images or volumes, finite and numeric.
 
@@ -47,6 +52,8 @@ def read_array(
         Whether this is training data.
     accept_sparse : bool, default=False
         Whether sparse matrices are let through, as CSR.
+    allow_nd : bool, default=True
+        Whether samples may have several axes, as images do.
 
     Returns
     -------
@@ -61,7 +68,7 @@ def read_array(
     TypeError
         If ``X`` is sparse and may not be, or holds dates.
     """
-    if not reset and _is_seen_to_be_valid(estimator, X):
+    if not reset and _is_seen_to_be_valid(estimator, X) and (allow_nd or X.ndim == 2):
         return X
     with naming("X"):
         X = as_host_array(X)
@@ -70,8 +77,8 @@ def read_array(
             estimator,
             X=X,
             reset=reset,
-            dtype=_FLOATS,
-            allow_nd=True,
+            dtype=_types_of(X),
+            allow_nd=allow_nd,
             accept_sparse="csr" if accept_sparse else False,
         )
 
@@ -92,6 +99,19 @@ def _is_seen_to_be_valid(estimator: Any, X: Any) -> bool:
         return False
     with np.errstate(over="ignore", invalid="ignore"):
         return bool(np.isfinite(X.sum()))  # not if any is NaN or infinite
+
+
+def _types_of(X: Any) -> list[Any]:
+    """Return the types to convert X to; scikit-learn reads those of few tables."""
+    if not hasattr(X, "columns"):
+        return _FLOATS
+    if isinstance(X, pd.DataFrame):
+        types = [getattr(dtype, "numpy_dtype", dtype) for dtype in X.dtypes]
+    else:
+        types = [np.asarray(X[:0]).dtype]
+    numbers = [t for t in types if isinstance(t, np.dtype) and t.kind in "biuf"]
+    double = len(numbers) == len(types) > 0 and np.result_type(*numbers) == np.float64
+    return _FLOATS[::-1] if double else _FLOATS
 
 
 def as_host_array(X: Any) -> Any:
@@ -218,9 +238,19 @@ def read_targets(estimator: Any, y: Any, *, numeric: bool) -> NDArray[Any]:
             input_name="y",
             estimator=estimator,
         )
+    if numeric and y.dtype == np.longdouble:
+        y = _as_double(y)
     if y.ndim == 0:
         raise ValueError("y should be a 1d array, got a scalar. Pass one target a row.")
     return y
+
+
+def _as_double(y: NDArray[Any]) -> NDArray[Any]:
+    with np.errstate(over="ignore"):
+        double = y.astype(np.float64)
+    if not np.isfinite(double).all():
+        raise ValueError("y contains a value too large for float64. Scale it.")
+    return double
 
 
 def read_weight(sample_weight: Any, n: int) -> NDArray[Any] | None:

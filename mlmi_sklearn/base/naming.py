@@ -1,55 +1,14 @@
-"""Errors about an argument say which one, also where scikit-learn's do not.
-
-scikit-learn checks X, y and weights with the same functions, many of whose messages
-("Complex data not supported", "Expected 2D array, got 1D array instead") leave open
-which argument they are about.
-"""
+"""Classes as targets, checked so that errors say that they are about y."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from sklearn.utils.multiclass import check_classification_targets
 
+from ..containers.naming import naming
+
 __all__ = ["check_classes", "naming"]
-
-
-@contextmanager
-def naming(argument: str) -> Iterator[None]:
-    """Put the name of an argument before messages that do not contain it.
-
-    Errors of this package name what they are about, and are left alone.
-
-    Parameters
-    ----------
-    argument : str
-        The name, as in the signature.
-
-    Raises
-    ------
-    ValueError, TypeError
-        In place of errors of these kinds (and of overflows, which are ValueErrors
-        then).
-
-    Examples
-    --------
-    >>> with naming("sample_weight"):
-    ...     float("heavy")
-    Traceback (most recent call last):
-        ...
-    ValueError: sample_weight: could not convert string to float: 'heavy'
-    """
-    try:
-        yield
-    except (ValueError, TypeError, OverflowError) as error:
-        own = type(error).__module__.startswith(__package__.partition(".")[0])
-        if own or re.search(rf"\b{argument}\b", str(error)):
-            raise
-        kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(f"{argument}: {error}") from error
 
 
 def check_classes(y: Any) -> None:

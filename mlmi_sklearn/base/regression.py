@@ -49,8 +49,12 @@ def unit_of(y: Array, weight: Array | None) -> dict[str, Any]:
     >>> {k: float(v) for k, v in unit_of(np.array([1.0, 3.0]), None).items()}
     {'y_mean_': 2.0, 'y_scale_': 1.0}
     """
-    mean = np.average(y, axis=0, weights=weight)
-    sd = np.sqrt(np.average((y - mean) ** 2, axis=0, weights=weight))
+    # The square of a number beyond these bounds is infinite, or zero.
+    size = np.abs(y).max(axis=0)
+    unit = np.where((size > 1e150) | ((size < 1e-150) & (size > 0)), size, 1.0)
+    mean = np.average(y / unit, axis=0, weights=weight)
+    sd = np.sqrt(np.average((y / unit - mean) ** 2, axis=0, weights=weight))
+    mean, sd = mean * unit, sd * unit
     # A constant target has a deviation of rounding errors only.
     negligible = sd <= 10 * np.finfo(np.float64).eps * np.abs(mean)
     return {"y_mean_": mean, "y_scale_": np.where(negligible, 1.0, sd)}

@@ -68,7 +68,7 @@ def as_numeric(array: Any, where: str) -> Any:
     if kind == "O":
         try:
             return array.astype(np.float64)
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             raise BagError(
                 f"{where} holds values that are not numbers ({error}). Encode or drop "
                 "them first."

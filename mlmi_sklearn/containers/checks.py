@@ -92,7 +92,7 @@ def _convert(X: Any, name: str) -> Bags:
     if hasattr(X, "columns") and hasattr(X, "to_numpy"):
         frame = pd.DataFrame(X.to_numpy(), columns=list(X.columns), copy=False)
         return _from_table(frame.infer_objects(), name)
-    if isinstance(X, str | bytes | dict) or not (
+    if isinstance(X, str | bytes | dict | type) or not (
         hasattr(X, "__array__") or hasattr(X, "detach")
     ):
         raise BagError(f"{name} has type {type(X).__name__}. {_ACCEPTED}.")

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from .naming import naming
 from .unlabelled import unlabelled
 
 __all__ = ["SOURCE", "TARGET", "Domains", "resolve_domains"]
@@ -154,7 +155,10 @@ def _from_markers(y: Any, integers: bool) -> Domains | None:
 
 
 def _read_ids(sample_domain: Any, n: int) -> Array:
-    ids = np.asarray(sample_domain)
+    with naming("sample_domain"):
+        ids = np.asarray(sample_domain)
+    if not ids.dtype.isnative:  # pandas cannot look these up
+        ids = ids.astype(ids.dtype.newbyteorder("="))
     if ids.ndim == 0:
         ids = np.full(n, ids)
     elif ids.ndim == 2 and ids.shape[1] == 1:  # a frame of one column
@@ -164,8 +168,10 @@ def _read_ids(sample_domain: Any, n: int) -> Array:
             f"sample_domain has shape {ids.shape}, but X has {n} rows. Pass one id a "
             "row, or a single id for all."
         )
-    if pd.isna(ids).any():
+    if pd.isna(ids).any() or np.ma.is_masked(sample_domain):
         raise ValueError("sample_domain has missing values. Pass an id for every row.")
+    if ids.dtype.kind == "f" and np.isinf(ids).any():
+        raise ValueError("sample_domain holds infinity. Pass finite ids, or text.")
     if ids.dtype.kind == "b":
         raise ValueError(
             "sample_domain holds True and False, which do not say what is a target. "

@@ -10,9 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.utils import assert_all_finite
-from sklearn.utils.validation import _num_samples
+from sklearn.utils.validation import _num_samples, validate_data
 
-from ..base.inputs import as_host_array
+from ..base.inputs import as_host_array, require_no_dates
+from ..base.naming import naming
 from ..base.partial import PartialTargets
 from ..base.warn import warn_user
 from ..containers.domains import SOURCE, TARGET, Domains, resolve_domains
@@ -23,6 +24,7 @@ __all__ = [
     "DomainRows",
     "Stacked",
     "StackedTargets",
+    "read_rows",
     "read_targets_of",
     "require_classes",
     "stack",
@@ -143,7 +145,8 @@ def stack(
     else:
         if y_target is not None:
             raise ValueError("y_target needs X_target: the rows that it belongs to.")
-        n = _num_samples(X)
+        with naming("X"):
+            n = _num_samples(X)
         if isinstance(sample_domain, str) and sample_domain in getattr(
             X, "columns", ()
         ):
@@ -175,8 +178,11 @@ def _join(
             "Pass either sample_domain, for rows of all domains in X, or X_target, for "
             "rows of the target apart; not both."
         )
-    n, m = _num_samples(X), _num_samples(X_target)
-    _require_finite(X_target, "X_target")
+    with naming("X"):
+        n = _num_samples(X)
+    with naming("X_target"):
+        m = _num_samples(X_target)
+        _require_finite(X_target, "X_target")
     is_target = np.repeat([False, True], [n, m])
     domains = Domains(np.where(is_target, TARGET, SOURCE), is_target)
     y = as_host_array(y)
@@ -273,7 +279,7 @@ def read_targets_of(y: StackedTargets, read: Any) -> PartialTargets:
     seen = ~y.hidden
     if not seen.any():
         raise ValueError(
-            "No row has a target that may be used: there are only rows of target "
+            "No row has a target in y that may be used: there are only rows of target "
             "domains. Pass labelled rows of a source (sample_domain >= 0). In a "
             "cross-validation, use mlmi_sklearn.model_selection.DomainStratifiedKFold."
         )
@@ -288,6 +294,41 @@ def read_targets_of(y: StackedTargets, read: Any) -> PartialTargets:
     if inner is not None:
         missing[seen] = inner.missing
     return PartialTargets(whole, missing)
+
+
+def read_rows(estimator: Any, X: Any, *, reset: bool, n: int | None = None) -> Any:
+    """Validate rows in their own type, for a method that hands them on.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        Receives ``n_features_in_`` and ``feature_names_in_`` if ``reset``.
+    X : array-like or CSR matrix of shape (n_samples, n_features)
+        The rows.
+    reset : bool
+        Whether this is training data.
+    n : int or None, default=None
+        Number of targets; None if there are none.
+
+    Returns
+    -------
+    ndarray or CSR matrix
+        Of finite numbers.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If they are not, or there is not one target a row.
+    """
+    with naming("X"):
+        X = as_host_array(X)
+        require_no_dates(X, "X")
+        X = validate_data(estimator, X, accept_sparse="csr", reset=reset)
+    if n not in (None, X.shape[0]):
+        raise ValueError(
+            f"X has {X.shape[0]} rows, but y has {n}. Pass one target for each row."
+        )
+    return X
 
 
 def require_classes(classes: Any, y: Any) -> None:

@@ -16,8 +16,9 @@ from sklearn.base import (
 )
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
+from ..base.inputs import read_array
 from ..base.state import rollback
 from ..components.doclink import DocumentationLink
 
@@ -193,9 +194,7 @@ class MSDATransformer(
         return self._collect(X, hidden[1:])
 
     def _read(self, X: Any, *, reset: bool) -> Any:
-        return validate_data(
-            self, X, accept_sparse="csr", dtype=[np.float32, np.float64], reset=reset
-        )
+        return read_array(self, X, reset=reset, accept_sparse=True, allow_nd=False)
 
     def _learn(self, X: Any) -> tuple[Any, list[Array]]:
         """Fit, and return the input as read and the output of each layer."""

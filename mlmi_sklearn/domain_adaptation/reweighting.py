@@ -14,15 +14,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils import Tags, _safe_indexing, column_or_1d, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
-    _check_sample_weight,
     _num_samples,
     check_is_fitted,
-    validate_data,
 )
 
-from ..base.inputs import as_host_array
+from ..base.inputs import as_host_array, read_targets, read_weight
+from ..base.naming import check_classes
 from ..base.state import rollback
 from ..components.doclink import DocumentationLink
 from ..containers.domains import SOURCE, Domains
@@ -30,7 +28,7 @@ from ..containers.unlabelled import unlabelled
 from ..exceptions import DomainWarning
 from ._weighted_fit import fit_weighted
 from .density_ratio import effective_sample_size, estimate_density_ratio
-from .inputs import Stacked, StackedTargets, stack
+from .inputs import Stacked, StackedTargets, read_rows, stack
 from .scoring import scored_rows
 
 __all__ = ["ImportanceWeightedClassifier"]
@@ -226,16 +224,14 @@ class ImportanceWeightedClassifier(
         domains = X.domains if isinstance(X, Stacked) else None
         rows = X.X if isinstance(X, Stacked) else X
         if domains is not None and isinstance(y, StackedTargets):
-            rows = validate_data(self, rows, accept_sparse="csr")
-            y = column_or_1d(as_host_array(y.y), warn=True)
+            y = as_host_array(y.y)
         else:
-            rows, y = validate_data(self, rows, y, accept_sparse="csr")
+            y = read_targets(self, y, numeric=False)
+        y = column_or_1d(y, warn=True)
+        rows = read_rows(self, rows, reset=True, n=len(y))
+        if domains is None:
             domains = Domains(np.full(len(y), SOURCE), np.zeros(len(y), dtype=bool))
-        if sample_weight is not None:
-            sample_weight = _check_sample_weight(
-                sample_weight, rows, ensure_non_negative=True
-            )
-        return rows, y, domains, sample_weight
+        return rows, y, domains, read_weight(sample_weight, len(y))
 
     def _learn(self, X: Any, y: Array, domains: Domains, weight: Array | None) -> None:
         source = np.flatnonzero(~domains.is_target)
@@ -248,7 +244,7 @@ class ImportanceWeightedClassifier(
         total = (weights * own)[known]
         plain = weight is None and not domains.is_target.any()
         labels = y[source[known]]
-        check_classification_targets(labels)
+        check_classes(labels)
         if labels.dtype == object:
             labels = np.asarray(labels.tolist())
         self.estimator_ = fit_weighted(
@@ -368,7 +364,7 @@ class ImportanceWeightedClassifier(
 
     def _ask(self, method: str, X: Any) -> Array:
         check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse="csr", reset=False)
+        X = read_rows(self, X, reset=False)
         return np.asarray(getattr(self.estimator_, method)(X))
 
     def _inner(self) -> Any:

@@ -29,6 +29,7 @@ from sklearn.utils.validation import (
 )
 
 from ..base.inputs import as_host_array
+from ..base.naming import naming
 from ..base.state import rollback
 from ..components.doclink import DocumentationLink
 from ..persistence.flat import PlainState
@@ -129,7 +130,8 @@ class Augmented(DocumentationLink, PlainState, MetaEstimatorMixin):
         """Validate rows and targets, as far as both parts want the same."""
         options: dict[str, Any] = {"skip_check_array": True}
         if not hasattr(X, "columns"):
-            X = as_host_array(X)
+            with naming("X"):
+                X = as_host_array(X)
             options = {
                 "accept_sparse": ["csr", "csc"],
                 "allow_nd": True,
@@ -138,12 +140,15 @@ class Augmented(DocumentationLink, PlainState, MetaEstimatorMixin):
             }
         # Only for its message where y is None.
         no_y = None if y is None else "no_validation"
-        X = validate_data(self, X=X, y=no_y, **options)
-        y = _check_y(as_host_array(y), multi_output=True, estimator=self)
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
+        with naming("X"):
+            X = validate_data(self, X=X, y=no_y, **options)
+        with naming("y"):
+            y = _check_y(as_host_array(y), multi_output=True, estimator=self)
+            if y.ndim == 2 and y.shape[1] == 1:
+                y = column_or_1d(y, warn=True)
         y = self._check_targets(y)
-        check_consistent_length(X, y)
+        with naming("X and y"):
+            check_consistent_length(X, y)
         return X, y
 
     def _new_sampler(self, rng: np.random.RandomState) -> Any:

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..base.inputs import as_host_array
+from ..base.naming import naming
 
 __all__ = ["GANInputs", "MapScale", "Passed", "read_maps", "read_samples", "resized"]
 
@@ -104,9 +105,15 @@ def read_samples(
     DataFrame or ndarray
         The samples.
     """
-    if hasattr(X, "columns") and hasattr(X, "shape"):
-        return _read_frame(estimator, X, reset, min_samples)
-    X = as_host_array(X)
+    with naming("X"):
+        if hasattr(X, "columns") and hasattr(X, "shape"):
+            return _read_frame(estimator, X, reset, min_samples)
+        return _read_array(estimator, as_host_array(X), reset, categorical, min_samples)
+
+
+def _read_array(
+    estimator: Any, X: Any, reset: bool, categorical: bool, min_samples: int
+) -> Any:
     kind = getattr(X, "dtype", np.dtype(float)).kind
     if kind in "US" and not categorical:
         raise ValueError(
@@ -213,13 +220,14 @@ def read_maps(condition: Any, n: int, axes: int) -> Array:
     ndarray of shape (n, channels, ...)
         The maps.
     """
-    maps = check_array(
-        as_host_array(condition),
-        dtype=[np.float64, np.float32],
-        allow_nd=True,
-        ensure_2d=False,
-        input_name="condition",
-    )
+    with naming("condition"):
+        maps = check_array(
+            as_host_array(condition),
+            dtype=[np.float64, np.float32],
+            allow_nd=True,
+            ensure_2d=False,
+            input_name="condition",
+        )
     if maps.ndim == axes + 1:
         maps = maps[:, None]
     if maps.ndim != axes + 2:

@@ -11,7 +11,13 @@ from sklearn.utils.validation import validate_data
 from torch import nn
 
 from ..base import Recipe, build_backbone
-from ..base.inputs import as_host_array, as_tensor, require_shape
+from ..base.inputs import (
+    as_host_array,
+    as_tensor,
+    require_no_dates,
+    require_shape,
+)
+from ..base.naming import naming
 from ..base.parts import Part, resolve_part
 from ..base.plan import Plan
 from ..base.targets import Encoded
@@ -131,10 +137,13 @@ class TranslationStages(GenerativeEstimator):
 
     def _read_source(self, X: Any, *, reset: bool) -> Array:
         """Validate X, in its own type."""
-        X = as_host_array(X)
+        with naming("X"):
+            X = as_host_array(X)
+        require_no_dates(X, "X")
         if not reset:
             require_shape(self, X, self._source.shape)
-        X = validate_data(self, X=X, reset=reset, dtype="numeric", allow_nd=True)
+        with naming("X"):
+            X = validate_data(self, X=X, reset=reset, dtype="numeric", allow_nd=True)
         if not reset:
             require_shape(self, X, self._source.shape)
         return X

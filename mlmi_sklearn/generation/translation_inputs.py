@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_array
 
-from ..base.inputs import as_host_array
+from ..base.inputs import as_host_array, require_no_dates
+from ..base.naming import naming
 from .encoding import ImageCodec
 
 __all__ = [
@@ -148,13 +149,12 @@ def read_target(values: Any, name: str, axes: int) -> Array:
     ValueError
         If they are not finite numbers, or of another kind than X.
     """
-    array = check_array(
-        as_host_array(values),
-        dtype="numeric",
-        allow_nd=True,
-        ensure_2d=False,
-        input_name=name,
-    )
+    with naming(name):
+        values = as_host_array(values)
+        require_no_dates(values, name)
+        array = check_array(
+            values, dtype="numeric", allow_nd=True, ensure_2d=False, input_name=name
+        )
     if array.ndim == 0:
         raise ValueError(f"{name} should be an array, got a scalar.")
     if (axes > 2) != (array.ndim > 2):

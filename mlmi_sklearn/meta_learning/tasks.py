@@ -13,6 +13,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
 from ..base.inputs import as_host_array
+from ..base.naming import naming
 from ..components import did_you_mean
 from ..exceptions import TaskError
 
@@ -144,7 +145,10 @@ def encode_tasks(groups: Any, n: int) -> tuple[Array, Array]:
     >>> encode_tasks(["b", "a", "b"], 3)[1].tolist()
     [1, 0, 1]
     """
-    ids = np.asarray(as_host_array(groups))
+    with naming("groups"):
+        ids = np.asarray(as_host_array(groups))
+        if ids.dtype.kind == "V":
+            raise TypeError("records are no ids.")
     if ids.shape != (n,):
         raise TaskError(
             f"groups has shape {ids.shape}, but X has {n} rows. Pass one id of a task "
@@ -153,7 +157,8 @@ def encode_tasks(groups: Any, n: int) -> tuple[Array, Array]:
     lost = int(np.asarray(pd.isna(ids)).sum())
     if lost:
         raise TaskError(f"groups has {lost} missing ids. Name a task for each row.")
-    codes, names = pd.factorize(ids, sort=_sortable(ids))
+    with naming("groups"):
+        codes, names = pd.factorize(ids, sort=_sortable(ids))
     return np.asarray(names), codes.astype(np.int64)
 
 

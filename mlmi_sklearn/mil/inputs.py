@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from ..base.inputs import as_host_array, read_array
+from ..base.naming import naming
 from ..containers import Bags, check_bags
 from ..exceptions import BagError
 from .streaming import read_head, streams
@@ -87,7 +88,8 @@ def read_bags(
         require_table(X)
         rows = read_array(estimator, X, reset=reset, accept_sparse=accept_sparse)
         return Bags(rows, np.ones(rows.shape[0], dtype=np.int64))
-    bags = check_bags(X)
+    with naming("X"):
+        bags = check_bags(X)
     if bags.is_sparse and not accept_sparse:
         raise TypeError(
             f"X holds sparse instances, but {type(estimator).__name__} needs dense "

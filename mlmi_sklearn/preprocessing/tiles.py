@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..components.doclink import DocumentationLink
 from ..containers import Bags
+from ..containers.naming import naming
 from ..exceptions import BagError
 from ._grid import (
     overview_step,
@@ -220,7 +221,8 @@ class TileGrid(  # type: ignore[call-arg]  # a keyword of a base mypy cannot see
             with self._opened(images, 0) as slide:
                 shape = (*slide.shape[2:], *size)
         else:
-            validate_data(seen, X)
+            with naming("X"):
+                validate_data(seen, X)
         for name in ("n_features_in_", "feature_names_in_"):
             self.__dict__.pop(name, None)
             if shape is None and hasattr(seen, name):
@@ -298,7 +300,8 @@ class TileGrid(  # type: ignore[call-arg]  # a keyword of a base mypy cannot see
                 "X is a table, but TileGrid was fitted on images. A single image goes "
                 "into a list: [image]."
             )
-        rows = validate_data(self, X, reset=False)
+        with naming("X"):
+            rows = validate_data(self, X, reset=False)
         wrap = FunctionTransformer(feature_names_out="one-to-one")
         if hasattr(self, "_sklearn_output_config"):
             wrap.set_output(**self._sklearn_output_config)

@@ -138,7 +138,7 @@ class BagScoreClassifier(DocumentationLink, PlainState, BagOutputs, BaseEstimato
         if len(classes) < 2:
             raise ValueError(
                 f"y has one class only, {classes.tolist()}; a classifier needs at "
-                "least two (bags of weight zero do not count)."
+                "least two (bags of sample_weight zero do not count)."
             )
         return classes, codes
 
