@@ -49,8 +49,8 @@ _CLASS_EPOCHS = 10
 _UNUSABLE = (
     "No task can be learned from: a task needs two rows of a class, one to learn from "
     "and one to be judged by, and rows of two classes where classes are numbered anew "
-    "in each. There are n_samples = {n} rows. Pass more rows of each class of y, or name "
-    "fewer tasks by groups."
+    "in each. There are n_samples = {n} rows. Pass more rows of each class of y, or "
+    "name fewer tasks by groups."
 )
 
 # Factor by which the loss has risen when training has run away.
