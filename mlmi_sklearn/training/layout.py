@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import torch
 from torch import nn
+from torch.nn.utils import (
+    convert_conv2d_weight_memory_format,
+    convert_conv3d_weight_memory_format,
+)
 
 from .foreign import is_foreign
 
 __all__ = ["put_channels_last"]
-
-_FORMATS = (
-    ((nn.Conv2d, nn.ConvTranspose2d), torch.channels_last),
-    ((nn.Conv3d, nn.ConvTranspose3d), torch.channels_last_3d),
-)
 
 
 def put_channels_last(module: nn.Module) -> None:
@@ -41,7 +40,5 @@ def put_channels_last(module: nn.Module) -> None:
     """
     if any(is_foreign(part) for part in module.modules()):
         return
-    for part in module.modules():
-        for classes, memory_format in _FORMATS:
-            if isinstance(part, classes):
-                part.to(memory_format=memory_format)
+    convert_conv2d_weight_memory_format(module, torch.channels_last)
+    convert_conv3d_weight_memory_format(module, torch.channels_last_3d)

@@ -46,9 +46,12 @@ class Stepper:
         self.optimizer = optimizer
         self._groups: list[_AdamGroup | _SGDGroup] = []
         self._waiting = False
+        every = [p for group in _groups(optimizer) for p in group["params"]]
+        self._laid_out = [p for p in every if not p.is_contiguous()]
 
     def begin(self) -> None:
         """Read the state of the optimiser, or wait for its first step to make it."""
+        _lay_out_state(self.optimizer)
         self._waiting = not self.optimizer.state
         if _is_plain(self.optimizer):
             kind = _SGDGroup if type(self.optimizer) is SGD else _AdamGroup
@@ -65,6 +68,9 @@ class Stepper:
 
     def step(self) -> None:
         """Update the weights from their gradients."""
+        for p in self._laid_out:  # autograd sees to it, but not who sets them by hand
+            if p.grad is not None:
+                p.grad = _like(p, p.grad)
         if not self._groups:
             self.optimizer.step()
             if self._waiting:
@@ -173,6 +179,21 @@ class _AdamGroup(_Group):
         """Give every tensor its own count again."""
         for count in self.own_counts:
             count.copy_(self.counts[0])
+
+
+def _lay_out_state(optimizer: Optimizer) -> None:
+    """Give the state of each weight its layout: the kernels read memory as it lies."""
+    for parameter, state in optimizer.state.items():
+        for key, value in state.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape:
+                state[key] = _like(parameter, value)
+
+
+def _like(parameter: Tensor, value: Tensor) -> Tensor:
+    """Return a value in the layout of a parameter, copied only if it has another."""
+    if value.stride() == parameter.stride():
+        return value
+    return torch.empty_like(parameter.detach()).copy_(value)
 
 
 def _groups(optimizer: Optimizer) -> list[dict[str, Any]]:

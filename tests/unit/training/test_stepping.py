@@ -131,3 +131,31 @@ def test_a_loaded_state_is_continued():
     found = train(twin, other, stepper.step, stepper.begin, stepper.end)
     assert equal(expected[0], found[0])
     assert equal(expected[1], found[1])
+
+
+@pytest.mark.parametrize("optimizer", [torch.optim.AdamW, torch.optim.SGD])
+@pytest.mark.parametrize("what", ["gradients", "state"])
+def test_the_layout_of_gradients_and_state_does_not_matter(optimizer, what):
+    """The fused kernels of PyTorch go through memory as it lies."""
+    options = {"lr": 0.1, "fused": True}
+    if optimizer is torch.optim.SGD:
+        options["momentum"] = 0.9
+    start = torch.randn(4, 3, 2, 2)
+    usual = nn.Parameter(start.clone())
+    last = nn.Parameter(start.clone(memory_format=torch.channels_last))
+    optimizers = [optimizer([p], **options) for p in (usual, last)]
+    for _ in range(3):
+        gradient = torch.randn(4, 3, 2, 2)
+        for p, o in zip((usual, last), optimizers, strict=True):
+            if what == "state":
+                for key, value in o.state[p].items():
+                    o.state[p][key] = value.contiguous()
+            steps = Stepper(o)
+            steps.begin()
+            for _ in range(2):
+                p.grad = gradient.clone()
+                if what == "state":
+                    p.grad = torch.empty_like(p).copy_(gradient)
+                steps.step()
+            steps.end()
+    torch.testing.assert_close(last.contiguous(), usual)
