@@ -14,6 +14,7 @@ from torch import Tensor
 from ..model_selection.episodes import Episodes, EpisodeSampler
 from ..nn.tasks import Episode, Support
 from ..training.data import Targets, TensorRows, TrainingData
+from ..training.distributed import Ranks
 
 __all__ = ["EpisodeBatch", "EpisodeBatches", "EpisodeData", "Pace"]
 
@@ -159,10 +160,15 @@ class EpisodeBatches:
         What to draw from.
     rng : numpy.random.Generator
         Where chance comes from.
+    ranks : Ranks or None, default=None
+        Processes that share the tasks of each step; this one gets its part, perhaps
+        none.
     """
 
-    def __init__(self, data: EpisodeData, rng: np.random.Generator) -> None:
-        self.data, self.rng = data, rng
+    def __init__(
+        self, data: EpisodeData, rng: np.random.Generator, ranks: Ranks | None = None
+    ) -> None:
+        self.data, self.rng, self.ranks = data, rng, ranks
 
     def __len__(self) -> int:
         return -(-self._n_episodes // self._size)
@@ -172,11 +178,20 @@ class EpisodeBatches:
         for start in range(0, len(tasks), self._size):
             these = tasks[start : start + self._size]
             drawn = self.data.sampler.draw(self.rng, these)
-            yield self.data.batch(drawn), Targets(None)
+            yield self._own(drawn, len(these)), Targets(None)
+
+    def _own(self, drawn: Episodes, n: int) -> EpisodeBatch:
+        if self.ranks is None:
+            return self.data.batch(drawn)
+        start, stop = self.ranks.share(0, n)
+        if start == stop:
+            return EpisodeBatch([])
+        return self.data.batch(_take(drawn, np.arange(start, stop)))
 
     @property
     def _size(self) -> int:
-        return self.data.pace.meta_batch_size
+        size = 1 if self.ranks is None else self.ranks.size
+        return self.data.pace.meta_batch_size * size
 
     @property
     def _n_episodes(self) -> int:

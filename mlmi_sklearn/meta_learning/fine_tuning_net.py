@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ..nn.transfer import Features
 from ..training.batches import batch_bounds
 from ..training.data import Batch, TrainingData
+from ..training.distributed import current_ranks
 from ..training.net import LeanNet
 from .freezing import TrainingOrder
 
@@ -67,6 +68,8 @@ class TransferNet(LeanNet):
     A new net trains everything, which is all that a net for predictions needs;
     :meth:`follow` sets another order, :meth:`limit_steps` an end.
     """
+
+    shares_batches = True
 
     # -- what is trained ------------------------------------------------------------
 
@@ -155,7 +158,9 @@ class TransferNet(LeanNet):
         n_rows : int
             Rows in an epoch.
         """
-        in_epoch = len(batch_bounds(n_rows, self.batch_size))
+        ranks = current_ranks()
+        size = self.batch_size * (1 if ranks is None else ranks.size)
+        in_epoch = len(batch_bounds(n_rows, size))
         self.max_steps_ = max_steps
         self.max_epochs = self.epochs_planned = -(-max_steps // in_epoch)
 

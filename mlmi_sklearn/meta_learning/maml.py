@@ -16,6 +16,7 @@ from ..base.inputs import as_tensor
 from ..base.plan import Plan
 from ..base.targets import Encoded
 from ..nn.tasks import NORM_POLICIES, TASK_HEADS, MetaModel
+from ..training.distributed import separate_fits
 from ..training.net import LeanNet
 from ..training.seeding import borrowed_generator
 from .adapted import AdaptedClassifier, AdaptedRegressor
@@ -281,20 +282,21 @@ class MAMLEstimator(EpisodicEstimator):
         # With the recipe, by which files can name a backbone instead of holding it.
         recipe = self._make_recipe(inputs, encoded, plan, None)
         head = getattr(plain, "head", None)
-        model = finetune(
-            self.kind,
-            Source(plain.backbone, head, plain.scale, recipe=recipe),
-            inputs.values,
-            self._original_targets(encoded),
-            steps=int(self.finetune_steps),
-            lr=_FINETUNE_LR,
-            random_state=plan.split_seed,
-            unit=unit,
-            classes=found.get("classes_"),
-            loss=self._choice("loss"),
-            device=self.device,
-            dtype=plan.dtype_name,
-        )
+        with separate_fits():  # is too little to be shared by processes
+            model = finetune(
+                self.kind,
+                Source(plain.backbone, head, plain.scale, recipe=recipe),
+                inputs.values,
+                self._original_targets(encoded),
+                steps=int(self.finetune_steps),
+                lr=_FINETUNE_LR,
+                random_state=plan.split_seed,
+                unit=unit,
+                classes=found.get("classes_"),
+                loss=self._choice("loss"),
+                device=self.device,
+                dtype=plan.dtype_name,
+            )
         return {"model_": snapshot(model)}
 
     # -- tasks ------------------------------------------------------------------------

@@ -46,6 +46,8 @@ class EpisodeNet(LeanNet):
         Largest norm of the gradient of the outer loop, per task.
     """
 
+    shares_batches = True
+    measures_batches = False  # normalisation sees one task at a time
     rng_: np.random.Generator | None = None
 
     def __init__(
@@ -68,7 +70,7 @@ class EpisodeNet(LeanNet):
             return EpisodeBatches(dataset, np.random.default_rng([seed, 1]))
         if self.rng_ is None:
             self.rng_ = np.random.default_rng([seed, self.epochs_before])
-        return EpisodeBatches(dataset, self.rng_)
+        return EpisodeBatches(dataset, self.rng_, self.ranks_)
 
     def fit_loop(
         self, X: Any, y: Any = None, epochs: int | None = None, **kwargs: Any
@@ -118,8 +120,14 @@ class EpisodeNet(LeanNet):
         losses = self._summed(list(inputs.chunks(self._chunk_size())))
         if self._is_spoilt():
             losses = self._without_spoilt(inputs)
+        n = len(losses)
+        if self.ranks_ is not None:
+            amount = losses.new_tensor(float(n))
+            n = int(self.ranks_.sum_gradients(self.parameters_, amount))
+        if not n:
+            losses = torch.full((1,), torch.nan)  # ends the fit as diverged
         if self.max_grad_norm is not None:
-            clip_gradients(self.parameters_, self.max_grad_norm * len(losses))
+            clip_gradients(self.parameters_, self.max_grad_norm * n)
         return losses, losses
 
     def _summed(self, parts: list[Episode]) -> Tensor:
@@ -133,7 +141,7 @@ class EpisodeNet(LeanNet):
             if scaled.requires_grad:
                 run_backward(scaled, None)
             found.append(result.losses.detach())
-        return torch.cat(found)
+        return torch.cat(found) if found else self.parameters_[0].new_empty(0)
 
     def _pass(self, part: Episode) -> TaskPass:
         if self.amp_dtype is None:
@@ -157,9 +165,7 @@ class EpisodeNet(LeanNet):
             self._summed([part])
             if not self._is_spoilt():
                 good.append(part)
-        if not good:
-            return torch.full((1,), torch.nan)  # ends the fit as diverged
-        if not self.warned_:
+        if good and not self.warned_:
             bad = len(inputs) - len(good)
             self.warned_ = True
             message = _SPOILT.format(bad=bad, n=len(inputs))

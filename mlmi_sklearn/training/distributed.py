@@ -158,17 +158,21 @@ class Ranks:
         pairs = [(v, w) for v, w in self.each((value, weight)) if w]
         return sum(v * w for v, w in pairs) / sum(w for _, w in pairs)
 
-    def average_gradients(self, parameters: Iterable[Tensor], amount: Tensor) -> None:
-        """Turn sums of gradients over shares into the mean over the batch.
+    def sum_gradients(self, owners: list[Tensor], amount: Tensor) -> Tensor:
+        """Add up the gradients of all ranks.
 
         Parameters
         ----------
-        parameters : iterable of Tensor
-            Each with the sum over this rank's rows in ``grad``, or None.
+        owners : list of Tensor
+            Parameters, each with the sum over this rank's rows in ``grad``, or None.
         amount : Tensor of shape ()
-            Weight of these rows.
+            What these rows count.
+
+        Returns
+        -------
+        Tensor of shape ()
+            What the rows of all ranks count.
         """
-        owners = list(parameters)
         used = [float(p.grad is not None) for p in owners]
         sums = [
             (torch.zeros_like(p) if p.grad is None else p.grad).reshape(-1)
@@ -179,9 +183,16 @@ class Ranks:
         # A parameter that no rank has used stays without a gradient, so that weight
         # decay leaves it alone, as in one process.
         counts = everything[-len(tail) : -1].tolist()
-        parts = (everything[: -len(tail)] / everything[-1]).split([*map(len, sums)])
+        parts = everything[: -len(tail)].split([*map(len, sums)])
         for p, part, count in zip(owners, parts, counts, strict=True):
-            p.grad = part.view_as(p).to(p.dtype) if count else None
+            if not count:
+                p.grad = None
+                continue
+            # Written into memory laid out like the parameter: fused optimisers pair
+            # them by address, and weights of convolutions may lie in another order.
+            p.grad = torch.empty_like(p) if p.grad is None else p.grad
+            p.grad.copy_(part.view_as(p))
+        return everything[-1]
 
     @staticmethod
     def _together(action: Callable[..., Any], *args: Any, **keywords: Any) -> None:

@@ -79,12 +79,13 @@ class LeanNet(NeuralNet):
     True
     """
 
-    # Whether processes may share a fit. A subclass answers for itself.
+    # Whether processes may share a fit; and whether normalisation sees whole batches.
     shares_batches: ClassVar[bool] = True
+    measures_batches: ClassVar[bool] = True
     ranks_: Ranks | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
+        super().__init_subclass__(**kwargs)  # a subclass answers for itself
         cls.shares_batches = vars(cls).get("shares_batches", False)
 
     def __init__(
@@ -132,15 +133,14 @@ class LeanNet(NeuralNet):
         """Batch whole tensors without a DataLoader; anything else as skorch does."""
         if not isinstance(dataset, TrainingData):
             return super().get_iterator(dataset, training)
-        ranks = self.ranks_ if training else None
         return TensorBatches(
             dataset,
-            self.batch_size * (1 if ranks is None else ranks.size),
+            self.batch_size,
             shuffle=training,
             generator=self.generator if training else None,
             device=torch.device(self.device),
             copy=self._copies_input,
-            ranks=ranks,
+            ranks=self.ranks_ if training else None,
         )
 
     @cached_property

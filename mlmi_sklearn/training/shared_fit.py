@@ -81,7 +81,9 @@ class SharedGradients(RowGradients):
 
     def average(self, parameters: list[Tensor]) -> None:
         """Turn the gradients of this rank's share into those of the batch."""
-        self.ranks.average_gradients(parameters, self.amount)
+        total = self.ranks.sum_gradients(parameters, self.amount)
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        torch._foreach_div_(gradients, total)
 
 
 @contextmanager
@@ -109,7 +111,8 @@ def shared_fit(net: LeanNet, data: Any) -> Iterator[None]:
     _start_alike(net, ranks)
     net.ranks_ = ranks
     net.row_gradients_ = SharedGradients(ranks, net.batch_size)
-    for norm in net.weighted_norms_:
+    norms = net.weighted_norms_ if net.measures_batches else []
+    for norm in norms:
         norm.total = ranks.total
     try:
         with ranks.in_step():
@@ -120,7 +123,7 @@ def shared_fit(net: LeanNet, data: Any) -> Iterator[None]:
         raise
     finally:
         net.ranks_ = None
-        for norm in net.weighted_norms_:
+        for norm in norms:
             norm.total = None
 
 
