@@ -17,7 +17,6 @@ __all__ = ["TrainedFit", "fit_many", "fit_together", "train_together"]
 
 # Bytes of training data that are put below each other for one group of nets.
 _BYTES_AT_ONCE = 256 * 2**20
-_NETS_AT_ONCE = 256
 
 
 @dataclass
@@ -198,11 +197,16 @@ def _groups(fits: list[TrainedFit]) -> Iterator[list[TrainedFit]]:
         if fit.fit is not None and fit.fit.group is not None:
             by_structure[fit.fit.group].append(fit)
     for group in by_structure.values():
-        assert group[0].fit is not None
-        n_bytes = max(1, group[0].fit.reading.train.rows.nbytes)
-        size = max(1, min(_NETS_AT_ONCE, _BYTES_AT_ONCE // n_bytes))
+        first = group[0].fit
+        assert first is not None
+        assert first.group is not None
+        n_bytes = max(1, first.reading.train.rows.nbytes)
+        structure, _ = first.group
+        most = max(1, min(structure.at_once, _BYTES_AT_ONCE // n_bytes))
         # Neighbours with equal rates share a call of the optimiser.
         group.sort(key=lambda fit: (fit.estimator.lr, fit.estimator.weight_decay))
+        n_parts = -(-len(group) // most)
+        size = -(-len(group) // n_parts)
         for start in range(0, len(group), size):
             yield group[start : start + size]
 

@@ -19,6 +19,14 @@ class NestedParams:
     _components: ClassVar[dict[str, str]] = {}
     # Those that are not parts of the model, such as changes of its data.
     _further_components: ClassVar[dict[str, str]] = {}
+    _param_names: ClassVar[list[str]]
+
+    @classmethod
+    def _get_param_names(cls) -> list[str]:
+        """Read the signature of a class once, not at every clone and every fit."""
+        if "_param_names" not in vars(cls):
+            cls._param_names = super()._get_param_names()  # type: ignore[misc]
+        return list(cls._param_names)
 
     def set_params(self, **params: Any) -> Any:
         """Set parameters of this estimator and of its components.

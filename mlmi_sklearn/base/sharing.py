@@ -86,7 +86,7 @@ class PreparedFit:
         First weights.
     attributes : dict
         Fitted attributes that are known already.
-    group : hashable or None
+    group : (Structure, hashable) or None
         Equal for fits that can be trained together; None to train alone.
     """
 
@@ -96,7 +96,7 @@ class PreparedFit:
     pattern: LeanNet
     weights: dict[str, torch.Tensor]
     attributes: dict[str, Any]
-    group: Hashable
+    group: tuple[Structure, Hashable] | None
 
 
 def may_join(estimator: Any) -> bool:

@@ -39,6 +39,12 @@ single ones do."""
 # longer mostly overhead (benchmarks/cases/many_fits.py).
 _WORTHWHILE = 4_000_000
 
+# Numbers that all nets of a stack may touch between two of their layers, or in a step
+# of the optimiser: what stays in the cache of a processor.
+_CACHED = 2**20
+_FEWEST = 4
+_MOST = 256
+
 
 @dataclass(frozen=True)
 class Structure:
@@ -60,6 +66,8 @@ class Structure:
         Where the nets are.
     work : int
         Multiplications of a net for a batch, counted roughly.
+    numbers : int
+        Its weights, or results of its widest layer for a batch, if those are more.
     """
 
     weights: tuple[tuple[str, tuple[int, ...]], ...]
@@ -69,11 +77,19 @@ class Structure:
     optimizer: type[Optimizer]
     device: str
     work: int
+    numbers: int
 
     @property
     def pays(self) -> bool:
         """Whether a step of one such net is mostly overhead on a processor."""
         return self.work <= _WORTHWHILE or self.device != "cpu"
+
+    @property
+    def at_once(self) -> int:
+        """How many of such nets are best trained together."""
+        if self.device != "cpu":
+            return _MOST
+        return min(max(_CACHED // max(self.numbers, 1), _FEWEST), _MOST)
 
 
 def structure_of(net: LeanNet, data: TrainingData) -> Structure | None:
@@ -106,6 +122,8 @@ def structure_of(net: LeanNet, data: TrainingData) -> Structure | None:
     n_batches = len(batch_bounds(len(data), net.batch_size))
     rows = min(net.batch_size, len(data))
     elements = sum(p.numel() for p in module.parameters())
+    widest = max(p.shape[0] for p in module.parameters())
+    rows *= _reuse(x, module)
     return Structure(
         tuple(weights),
         repr(module),
@@ -119,7 +137,8 @@ def structure_of(net: LeanNet, data: TrainingData) -> Structure | None:
         (net.max_epochs, n_batches, net.batch_size),
         type(optimizer),
         str(net.device),
-        rows * _reuse(x, module) * elements,
+        rows * elements,
+        max(rows * widest, elements),
     )
 
 
