@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from pandas.api.extensions import ExtensionArray, ExtensionDtype
+from scipy.sparse import issparse
 from sklearn.utils.validation import (
     _check_sample_weight,
     check_array,
@@ -24,11 +25,13 @@ __all__ = [
     "read_array",
     "read_targets",
     "read_weight",
+    "require_moderate",
     "require_no_dates",
     "require_shape",
 ]
 
 _FLOATS = [np.float32, np.float64]
+_LARGEST = 1e150
 
 
 def read_array(
@@ -73,13 +76,38 @@ def read_array(
     with naming("X"):
         X = as_host_array(X)
         require_no_dates(X, "X")
-        return validate_data(
+        read = validate_data(
             estimator,
             X=X,
             reset=reset,
             dtype=_types_of(X),
             allow_nd=allow_nd,
             accept_sparse="csr" if accept_sparse else False,
+        )
+    require_moderate(read, "X")
+    return read
+
+
+def require_moderate(X: Any, name: str) -> None:
+    """Raise a ValueError for numbers whose squares are beyond float64.
+
+    Sums of squares are in every deviation, distance and kernel.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix
+        Finite numbers.
+    name : str
+        What to call them.
+    """
+    values = X.data if issparse(X) else X
+    if values.dtype.kind != "f" or values.dtype.itemsize < 8 or not values.size:
+        return
+    largest = max(values.max(), -values.min())
+    if largest > _LARGEST:
+        raise ValueError(
+            f"{name} contains {largest:.3g}; squares of numbers beyond {_LARGEST:g} "
+            f"overflow. Scale {name}, or drop such rows."
         )
 
 
@@ -98,7 +126,8 @@ def _is_seen_to_be_valid(estimator: Any, X: Any) -> bool:
     if X.shape[1] != getattr(estimator, "n_features_in_", None):
         return False
     with np.errstate(over="ignore", invalid="ignore"):
-        return bool(np.isfinite(X.sum()))  # not if any is NaN or infinite
+        # Not if any is NaN, infinite or so large that its square is.
+        return bool(np.isfinite(np.vdot(X, X)))
 
 
 def _types_of(X: Any) -> list[Any]:
@@ -240,6 +269,10 @@ def read_targets(estimator: Any, y: Any, *, numeric: bool) -> NDArray[Any]:
         )
     if numeric and y.dtype == np.longdouble:
         y = _as_double(y)
+    if y.dtype == np.float16:  # pandas finds no labels among these
+        y = y.astype(np.float32)
+    if y.dtype.kind == "V":
+        raise TypeError("y holds records. Pass one column of targets, or several.")
     if y.ndim == 0:
         raise ValueError("y should be a 1d array, got a scalar. Pass one target a row.")
     return y
@@ -267,6 +300,7 @@ def read_weight(sample_weight: Any, n: int) -> NDArray[Any] | None:
             raise ValueError(
                 "Sample weights must contain at least one non-zero number."
             )
+    require_moderate(weight, "sample_weight")
     return weight
 
 

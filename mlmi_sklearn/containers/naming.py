@@ -15,15 +15,15 @@ __all__ = ["naming"]
 
 
 @contextmanager
-def naming(argument: str) -> Iterator[None]:
+def naming(*arguments: str) -> Iterator[None]:
     """Put the name of an argument before messages that do not contain it.
 
-    Errors of this package name what they are about, and are left alone.
+    Errors of a class of their own say what they are about, and are left alone.
 
     Parameters
     ----------
-    argument : str
-        The name, as in the signature.
+    *arguments : str
+        The name, as in the signature; several where any of them may be to blame.
 
     Raises
     ------
@@ -42,8 +42,8 @@ def naming(argument: str) -> Iterator[None]:
     try:
         yield
     except (ValueError, TypeError, OverflowError) as error:
-        own = type(error).__module__.startswith(__package__.partition(".")[0])
-        if own or re.search(rf"\b{argument}\b", str(error)):
+        own = type(error).__module__.partition(".")[0] not in ("builtins", "numpy")
+        if own or any(re.search(rf"\b{name}\b", str(error)) for name in arguments):
             raise
         kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(f"{argument}: {error}") from error
+        raise kind(f"{' or '.join(arguments)}: {error}") from error

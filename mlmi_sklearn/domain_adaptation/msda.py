@@ -276,7 +276,13 @@ def _restore(inputs: Any, outputs: Any, q: float, ridge: float) -> Array:
 
     Sums over rows stand for means, hence the ridge is not divided by n.
     """
-    system, squares = _scatter(inputs, inputs)
+    with np.errstate(over="ignore", invalid="ignore"):
+        system, squares = _scatter(inputs, inputs)
+    if not np.isfinite(system.diagonal()).all():
+        raise ValueError(
+            f"X contains numbers whose squares overflow {system.dtype}. Scale X, or "
+            "pass it as float64."
+        )
     cross = system if outputs is inputs else _scatter(outputs, inputs)[0]
     right = q * cross.T
     extra = q * (1 - q) * squares + ridge

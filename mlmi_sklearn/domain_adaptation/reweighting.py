@@ -20,7 +20,7 @@ from sklearn.utils.validation import (
 )
 
 from ..base.inputs import as_host_array, read_targets, read_weight
-from ..base.naming import check_classes
+from ..base.naming import check_classes, naming
 from ..base.state import rollback
 from ..components.doclink import DocumentationLink
 from ..containers.domains import SOURCE, Domains
@@ -247,9 +247,10 @@ class ImportanceWeightedClassifier(
         check_classes(labels)
         if labels.dtype == object:
             labels = np.asarray(labels.tolist())
-        self.estimator_ = fit_weighted(
-            self._inner(), X[source[known]], labels, None if plain else total
-        )
+        with naming("X", "y"):
+            self.estimator_ = fit_weighted(
+                self._inner(), X[source[known]], labels, None if plain else total
+            )
         self.classes_ = self.estimator_.classes_
         self.weights_ = weights
         self.effective_sample_size_ = effective_sample_size(total)
@@ -390,7 +391,7 @@ def _labelled(y: Array) -> Array:
     known = np.ones(len(y), dtype=bool) if missing is None else ~missing
     if not known.any():
         raise ValueError(
-            "No row of a source has a label. Pass labelled rows with sample_domain >= "
-            "0, or rows of the target alone as X_target."
+            "No row of a source has a label in y. Pass labelled rows with "
+            "sample_domain >= 0, or rows of the target alone as X_target."
         )
     return known

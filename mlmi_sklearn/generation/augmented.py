@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_array, check_is_fitted
+from sklearn.utils.validation import check_array
 
 from ..base.naming import check_classes
 from .augmented_base import Augmented, inner_has
@@ -173,8 +173,7 @@ class AugmentedClassifier(Augmented, ClassifierMixin, BaseEstimator):
         ndarray of shape (n_samples, n_classes)
             Columns in the order of ``classes_``.
         """
-        check_is_fitted(self)
-        return self.estimator_.predict_proba(X)
+        return self._ask("predict_proba", X)
 
     @available_if(inner_has("predict_log_proba"))
     def predict_log_proba(self, X: Any) -> Any:
@@ -190,8 +189,7 @@ class AugmentedClassifier(Augmented, ClassifierMixin, BaseEstimator):
         ndarray of shape (n_samples, n_classes)
             Columns in the order of ``classes_``.
         """
-        check_is_fitted(self)
-        return self.estimator_.predict_log_proba(X)
+        return self._ask("predict_log_proba", X)
 
     @available_if(inner_has("decision_function"))
     def decision_function(self, X: Any) -> Any:
@@ -207,8 +205,7 @@ class AugmentedClassifier(Augmented, ClassifierMixin, BaseEstimator):
         ndarray of shape (n_samples,) or (n_samples, n_classes)
             As the classifier has them.
         """
-        check_is_fitted(self)
-        return self.estimator_.decision_function(X)
+        return self._ask("decision_function", X)
 
 
 class AugmentedRegressor(Augmented, RegressorMixin, BaseEstimator):

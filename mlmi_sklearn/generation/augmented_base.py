@@ -28,7 +28,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from ..base.inputs import as_host_array
+from ..base.inputs import as_host_array, require_no_dates
 from ..base.naming import naming
 from ..base.state import rollback
 from ..components.doclink import DocumentationLink
@@ -142,8 +142,12 @@ class Augmented(DocumentationLink, PlainState, MetaEstimatorMixin):
         no_y = None if y is None else "no_validation"
         with naming("X"):
             X = validate_data(self, X=X, y=no_y, **options)
+            if not hasattr(X, "columns"):
+                require_no_dates(X, "X")
         with naming("y"):
             y = _check_y(as_host_array(y), multi_output=True, estimator=self)
+            if y.dtype == np.float16:  # pandas finds no labels among these
+                y = y.astype(np.float32)
             if y.ndim == 2 and y.shape[1] == 1:
                 y = column_or_1d(y, warn=True)
         y = self._check_targets(y)
@@ -217,7 +221,8 @@ class Augmented(DocumentationLink, PlainState, MetaEstimatorMixin):
                 params = scaled_weights(estimator, params, scale)
             X = joined(X, drawn.X)
             y = np.concatenate([y, drawn.y.astype(y.dtype)])
-        self.estimator_ = estimator.fit(X, y, **params)
+        with naming("X", "y", *params):
+            self.estimator_ = estimator.fit(X, y, **params)
         self.sampler_ = None if drawn is None else drawn.sampler
         self.n_synthetic_ = 0 if drawn is None else m
 
@@ -236,9 +241,13 @@ class Augmented(DocumentationLink, PlainState, MetaEstimatorMixin):
         ndarray of shape (n_samples,) or (n_samples, k)
             Predictions.
         """
+        return self._ask("predict", X)
+
+    def _ask(self, method: str, X: Any) -> Any:
         check_is_fitted(self)
-        found: Array = self.estimator_.predict(X)
-        return found
+        with naming("X"):
+            X = X if hasattr(X, "columns") else as_host_array(X)
+            return getattr(self.estimator_, method)(X)
 
     @available_if(inner_has("score"))
     def score(self, X: Any, y: Any, **params: Any) -> float:

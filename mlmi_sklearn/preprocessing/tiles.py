@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..components.doclink import DocumentationLink
 from ..containers import Bags
+from ..containers._store import as_numpy
 from ..containers.naming import naming
 from ..exceptions import BagError
 from ._grid import (
@@ -222,7 +223,7 @@ class TileGrid(  # type: ignore[call-arg]  # a keyword of a base mypy cannot see
                 shape = (*slide.shape[2:], *size)
         else:
             with naming("X"):
-                validate_data(seen, X)
+                validate_data(seen, _plain(X))
         for name in ("n_features_in_", "feature_names_in_"):
             self.__dict__.pop(name, None)
             if shape is None and hasattr(seen, name):
@@ -301,7 +302,7 @@ class TileGrid(  # type: ignore[call-arg]  # a keyword of a base mypy cannot see
                 "into a list: [image]."
             )
         with naming("X"):
-            rows = validate_data(self, X, reset=False)
+            rows = validate_data(self, _plain(X), reset=False)
         wrap = FunctionTransformer(feature_names_out="one-to-one")
         if hasattr(self, "_sklearn_output_config"):
             wrap.set_output(**self._sklearn_output_config)
@@ -381,3 +382,9 @@ def _warn_of_glass(number: int, best: float, least: float) -> None:
         UserWarning,
         stacklevel=6,
     )
+
+
+def _plain(X: Any) -> Any:
+    """Return a table, or an array in which NaN stands for what a mask hides."""
+    known = isinstance(X, np.ma.MaskedArray) or hasattr(X, "detach")
+    return as_numpy(X) if known else X

@@ -17,7 +17,7 @@ from sklearn.utils.validation import (
 )
 
 from ...base.inputs import read_targets, read_weight
-from ...base.naming import check_classes
+from ...base.naming import check_classes, naming
 from ...base.state import rollback
 from ...components.doclink import DocumentationLink
 from ...containers import Bags
@@ -250,7 +250,8 @@ default="min-hausdorff"
 
     def _fit(self, bags: Bags, y: Any, sample_weight: Any) -> None:
         y = column_or_1d(read_targets(self, y, numeric=False), warn=True)
-        check_consistent_length(bags, y)
+        with naming("X", "y"):
+            check_consistent_length(bags, y)
         check_classes(y)
         weight = read_weight(sample_weight, len(bags))
         weight = np.ones(len(bags)) if weight is None else weight
