@@ -106,6 +106,8 @@ class NetClassifier(ClassifierOutputs, TorchEstimator):
         dtype: str = "auto",
         precision: str = "auto",
         compile: bool = False,
+        checkpoint: Any = None,
+        checkpoint_every: int = 1,
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:
@@ -128,6 +130,8 @@ class NetClassifier(ClassifierOutputs, TorchEstimator):
         self.dtype = dtype
         self.precision = precision
         self.compile = compile
+        self.checkpoint = checkpoint
+        self.checkpoint_every = checkpoint_every
         self.random_state = random_state
         self.verbose = verbose
 
@@ -264,6 +268,8 @@ class NetRegressor(RegressorOutputs, TorchEstimator):
         dtype: str = "auto",
         precision: str = "auto",
         compile: bool = False,
+        checkpoint: Any = None,
+        checkpoint_every: int = 1,
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:
@@ -285,6 +291,8 @@ class NetRegressor(RegressorOutputs, TorchEstimator):
         self.dtype = dtype
         self.precision = precision
         self.compile = compile
+        self.checkpoint = checkpoint
+        self.checkpoint_every = checkpoint_every
         self.random_state = random_state
         self.verbose = verbose
 

@@ -52,6 +52,12 @@ TRAINING_PARAMETERS = cleandoc("""
         to a minute at the first batch and needs a C++ compiler on a CPU; it pays for
         large nets and long training. On CUDA, small nets for vectors and images are
         replayed as CUDA graphs.
+    checkpoint : str or path-like, default=None
+        Folder for the state of the training, from which ``fit`` on the same data with
+        the same parameters goes on after its process has died; the file is deleted when
+        training ends. Needs an int as ``random_state``.
+    checkpoint_every : int, default=1
+        Epochs from one checkpoint to the next.
     random_state : int, RandomState instance or None, default=None
         Seed of weights, batches and dropout. The same seed on the same machine gives
         identical results, whatever else uses PyTorch's global generator.

@@ -34,6 +34,7 @@ from ..training.device import device_or_cpu, fits_on
 from ..training.net import LeanNet
 from ..training.seeding import borrowed_generator, draws_random_numbers
 from ..training.streams import BlockRows
+from .checkpoints import checkpointed
 from .compat import CallbackSupportMixin, with_callbacks
 from .constraints import TRAINING_CONSTRAINTS
 from .inputs import as_tensor, read_weight
@@ -261,8 +262,10 @@ class TorchEstimator(NestedParams, CallbackSupportMixin, Stages):
         net.initialize_callbacks()
         noisy = draws_random_numbers(net.module_)
         turn = borrowed_generator(plan.noise_seed, plan.device) if noisy else None
-        with turn or nullcontext():
-            net.partial_fit(train)
+        net.borrows_generator_ = noisy
+        known = (inputs, encoded.y, encoded.weight)
+        with turn or nullcontext(), checkpointed(self, net, plan, known) as options:
+            net.partial_fit(train, **options)
         if bridge is not None:
             bridge.close()
         if net.interrupted_:

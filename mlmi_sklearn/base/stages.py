@@ -125,6 +125,10 @@ class Stages(DocumentationLink, BaseEstimator):
             budget *= _MORE_ON_ACCELERATORS
         return max(budget // share // elements, fewest)
 
+    def _checkpoint_folder(self) -> Any:
+        """Return where to write the state of a training, or None."""
+        return self.checkpoint
+
     def _learning_rate(self) -> float:
         """Return the rate that training begins with."""
         return float(self.lr)

@@ -218,6 +218,15 @@ class Stream:
         for part in order.split(self.size):
             yield self.data.take(part).narrow(0, len(part))
 
+    def training_state(self) -> list[Tensor]:
+        """Return where in its order it is."""
+        return [self.generator.get_state(), self._left]
+
+    def load_training_state(self, state: list[Tensor]) -> None:
+        """Go on from where another one was."""
+        self.generator.set_state(state[0])
+        self._left = state[1]
+
     def _next(self, n: int) -> Tensor:
         """Return the next n row numbers."""
         parts, have = [self._left], len(self._left)
@@ -255,6 +264,27 @@ class DomainBatches:
         self.target = target
         self.labelled = labelled
         self.class_factors: Tensor | None = None
+
+    def training_state(self) -> dict[str, Any]:
+        """Return where the target is, and the factors of classes."""
+        both = (self.target, self.labelled)
+        streams = [None if s is None else s.training_state() for s in both]
+        factors = self.class_factors
+        return {
+            "streams": streams,
+            "factors": None if factors is None else factors.cpu(),
+        }
+
+    def load_training_state(self, state: dict[str, Any]) -> None:
+        """Go on from where others were."""
+        for stream, kept in zip(
+            (self.target, self.labelled), state["streams"], strict=True
+        ):
+            if stream is not None:
+                stream.load_training_state(kept)
+        factors = state["factors"]
+        here = self.source.device or self.source.data.device
+        self.class_factors = None if factors is None else factors.to(here)
 
     def __len__(self) -> int:
         return len(self.source)

@@ -314,6 +314,8 @@ class DANNClassifier(LabelShift, TransferCheck, DomainClassifier):
         dtype: str = "auto",
         precision: str = "auto",
         compile: bool = False,
+        checkpoint: Any = None,
+        checkpoint_every: int = 1,
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:
@@ -355,5 +357,7 @@ class DANNClassifier(LabelShift, TransferCheck, DomainClassifier):
         self.dtype = dtype
         self.precision = precision
         self.compile = compile
+        self.checkpoint = checkpoint
+        self.checkpoint_every = checkpoint_every
         self.random_state = random_state
         self.verbose = verbose

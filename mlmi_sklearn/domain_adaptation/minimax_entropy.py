@@ -144,6 +144,8 @@ class MMEClassifier(DomainClassifier):
         dtype: str = "auto",
         precision: str = "auto",
         compile: bool = False,
+        checkpoint: Any = None,
+        checkpoint_every: int = 1,
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:
@@ -179,6 +181,8 @@ class MMEClassifier(DomainClassifier):
         self.dtype = dtype
         self.precision = precision
         self.compile = compile
+        self.checkpoint = checkpoint
+        self.checkpoint_every = checkpoint_every
         self.random_state = random_state
         self.verbose = verbose
 

@@ -67,6 +67,7 @@ class DomainNet(LeanNet):
     """
 
     shares_batches = True
+    changes = (*LeanNet.changes, "lambda_path_", "class_factors_", "pairs_")
     to_probabilities_: Any = None
     last_sides_: tuple[tuple[Tensor, Tensor, dict[str, Any]], ...] = ()
     class_factors_: Tensor | None = None

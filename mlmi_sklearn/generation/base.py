@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from contextlib import nullcontext
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,6 +13,7 @@ from sklearn.utils import Tags
 from torch import nn
 
 from ..base import Recipe, TorchEstimator, build_backbone
+from ..base.checkpoints import checkpointed
 from ..base.inputs import as_tensor
 from ..base.netbuild import make_callbacks
 from ..base.parts import resolve_part
@@ -229,12 +230,10 @@ class GenerativeEstimator(Reading, TorchEstimator):
         net.train_split = None
         net.initialize_callbacks()
         noisy = draws_random_numbers(net.module_)
-        run = partial(net.partial_fit, rows)
-        if noisy:
-            with borrowed_generator(plan.noise_seed, plan.device):
-                run()
-        else:
-            run()
+        turn = borrowed_generator(plan.noise_seed, plan.device) if noisy else None
+        net.borrows_generator_ = noisy
+        with turn or nullcontext(), checkpointed(self, net, plan, inputs) as options:
+            net.partial_fit(rows, **options)
         if bridge is not None:
             bridge.close()
         if net.interrupted_:
@@ -276,6 +275,10 @@ class GenerativeEstimator(Reading, TorchEstimator):
             return None
         return as_tensor(inputs.strata)
 
+    def _checkpoint_folder(self) -> Any:
+        given = self.checkpoint
+        return None if isinstance(given, str) and given in ("best", "last") else given
+
     def _checkpoint(
         self, judged: Any, attributes: dict[str, Any], net: Any, plan: Plan
     ) -> Any:
@@ -294,7 +297,7 @@ class GenerativeEstimator(Reading, TorchEstimator):
             every,
             self.n_iter_no_change,
             self.tol,
-            restore=self.checkpoint == "best",
+            restore=self.checkpoint != "last",
         )
 
     # -- results --------------------------------------------------------------------

@@ -160,6 +160,7 @@ class CGANSampler(SamplerTags, Resampling, Judging, GenerativeEstimator):
         device: str = "auto",
         dtype: str = "auto",
         precision: str = "auto",
+        checkpoint_every: int = 1,
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:
@@ -200,6 +201,7 @@ class CGANSampler(SamplerTags, Resampling, Judging, GenerativeEstimator):
         self.device = device
         self.dtype = dtype
         self.precision = precision
+        self.checkpoint_every = checkpoint_every
         self.random_state = random_state
         self.verbose = verbose
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
+from os import PathLike
 from typing import Any
 
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
@@ -46,7 +47,8 @@ GAN_CONSTRAINTS: dict[str, list[Any]] = {
     "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
     "n_iter_no_change": _POSITIVE_INT,
     "tol": _NOT_NEGATIVE,
-    "checkpoint": [StrOptions({"best", "last"})],
+    "checkpoint": [StrOptions({"best", "last"}), PathLike],
+    "checkpoint_every": _POSITIVE_INT,
     "warm_start": ["boolean"],
     "callbacks": [list, tuple, None],
     "device": [str],

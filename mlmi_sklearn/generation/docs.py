@@ -80,8 +80,12 @@ default="from_dtype"
         Looks without an improvement of more than ``tol`` before stopping.
     tol : float, default=1e-4
         Improvement of the score that counts.
-    checkpoint : {{"best", "last"}}, default="best"
-        Which weights ``early_stopping`` keeps.
+    checkpoint : {{"best", "last"}} or pathlib.Path, default="best"
+        Which weights ``early_stopping`` keeps. A path is a folder for the state of the
+        training, from which ``fit`` on the same data with the same parameters goes on
+        after its process has died; the best weights are kept then.
+    checkpoint_every : int, default=1
+        Epochs (of 100 steps) from one such state to the next.
     warm_start : bool, default=False
         Whether ``fit`` continues from the weights of the last ``fit``.
     callbacks : list of skorch callbacks, default=None

@@ -62,6 +62,7 @@ class GANNet(LeanNet):
     """
 
     module_: GANModel
+    changes = (*LeanNet.changes, "optimizer_discriminator_", "draws_")
 
     def __init__(
         self,

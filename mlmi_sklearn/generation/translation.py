@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral
+from os import PathLike
 from typing import Any, ClassVar, Self
 
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -17,7 +18,7 @@ _SHARED = (
     *("generator", "discriminator", "loss", "ema", "augment", "max_iter"),
     *("batch_size", "optimizer", "lr", "lr_discriminator", "betas", "weight_decay"),
     *("lr_schedule", "warm_start", "callbacks", "device", "dtype", "precision"),
-    *("random_state", "verbose"),
+    *("checkpoint_every", "random_state", "verbose"),
 )
 _NOT_NEGATIVE = GAN_CONSTRAINTS["r1"]
 _SCORES = {"auto", "ssim", "l1", "r2", "frechet", "cycle"}
@@ -112,6 +113,11 @@ class ImageTranslator(Translating):
         Automatic mixed precision in training: "auto" is full precision on a CPU,
         bfloat16 on GPUs that compute it at full rate. Losses, penalties and what is
         drawn afterwards are in full precision.
+    checkpoint : str or path-like, default=None
+        Folder for the state of the training, from which ``fit`` on the same data with
+        the same parameters goes on after its process has died.
+    checkpoint_every : int, default=1
+        Epochs from one checkpoint to the next.
     random_state : int, RandomState instance or None, default=None
         Seed of weights and batches. The same seed on the same machine gives identical
         results, whatever else uses global generators.
@@ -186,6 +192,7 @@ class ImageTranslator(Translating):
         "pool_size": [Interval(Integral, 0, None, closed="left")],
         "preprocess": [StrOptions({"auto", "full", "robust"}), tuple, list],
         "scoring": [StrOptions(_SCORES)],
+        "checkpoint": [str, PathLike, None],
     }
     __metadata_request__fit: ClassVar[dict[str, Any]] = {"X_target": True}
     __metadata_request__partial_fit: ClassVar[dict[str, Any]] = {"X_target": True}
@@ -218,6 +225,8 @@ class ImageTranslator(Translating):
         device: str = "auto",
         dtype: str = "auto",
         precision: str = "auto",
+        checkpoint: Any = None,
+        checkpoint_every: int = 1,
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:
@@ -246,6 +255,8 @@ class ImageTranslator(Translating):
         self.device = device
         self.dtype = dtype
         self.precision = precision
+        self.checkpoint = checkpoint
+        self.checkpoint_every = checkpoint_every
         self.random_state = random_state
         self.verbose = verbose
 

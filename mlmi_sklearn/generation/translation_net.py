@@ -124,6 +124,7 @@ class TranslationNet(GANNet):
 
     # A TranslationModel: what a GANNet uses of its model has the same names there.
     module_: Any
+    changes = (*GANNet.changes, "pools_")
 
     def __init__(
         self, *args: Any, weights: Weights | None = None, **kwargs: Any

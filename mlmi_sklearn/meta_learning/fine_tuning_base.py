@@ -156,6 +156,7 @@ class FineTuned(TorchEstimator):
             "warm_start": False,
             "callbacks": None,
             "compile": False,
+            "checkpoint": None,
             "dtype": self._recipe.dtype,
             "random_state": self._adapt_seed,
             "verbose": 0,

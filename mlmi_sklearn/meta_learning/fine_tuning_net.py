@@ -111,14 +111,23 @@ class TransferNet(LeanNet):
         """Add what is unfrozen in this epoch."""
         super().on_epoch_begin(net, *args, **kwargs)
         epoch = self.epochs_before + len(self.history)
-        if epoch == self.epoch_:
-            return
+        if epoch != self.epoch_:
+            self._unfreeze(epoch)
+
+    def _unfreeze(self, epoch: int) -> None:
         self._set_epoch(epoch)
         for group in self._groups(epoch, epoch, dict(self.module_.named_parameters())):
             rate = self.lr * group.pop("factor")
             self.optimizer_.add_param_group({**group, "lr": rate})
             self.base_rates_.append(rate)
             self.parameters_ += group["params"]
+
+    def take_up(self, state: dict[str, Any]) -> None:
+        """Unfreeze first what was unfrozen by then."""
+        done = self.epochs_before + len(state["history"])
+        for epoch in range(self.epoch_ + 1, done + 1):
+            self._unfreeze(epoch)
+        super().take_up(state)
 
     def _groups(
         self, first: int, last: int, table: dict[str, Any]

@@ -110,6 +110,8 @@ class FineTuneRegressor(FineTuned, NetRegressor):
         dtype: str = "auto",
         precision: str = "auto",
         compile: bool = False,
+        checkpoint: Any = None,
+        checkpoint_every: int = 1,
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:
@@ -132,6 +134,8 @@ class FineTuneRegressor(FineTuned, NetRegressor):
             dtype=dtype,
             precision=precision,
             compile=compile,
+            checkpoint=checkpoint,
+            checkpoint_every=checkpoint_every,
             random_state=random_state,
             verbose=verbose,
         )

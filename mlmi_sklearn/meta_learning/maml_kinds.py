@@ -107,6 +107,8 @@ class MAMLClassifier(MAMLEstimator):
         dtype: str = "auto",
         precision: str = "auto",
         compile: bool = False,
+        checkpoint: Any = None,
+        checkpoint_every: int = 1,
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:
@@ -147,6 +149,8 @@ class MAMLClassifier(MAMLEstimator):
             dtype=dtype,
             precision=precision,
             compile=compile,
+            checkpoint=checkpoint,
+            checkpoint_every=checkpoint_every,
             random_state=random_state,
             verbose=verbose,
         )
@@ -237,6 +241,8 @@ class MAMLRegressor(MAMLEstimator):
         dtype: str = "auto",
         precision: str = "auto",
         compile: bool = False,
+        checkpoint: Any = None,
+        checkpoint_every: int = 1,
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:
@@ -276,6 +282,8 @@ class MAMLRegressor(MAMLEstimator):
             dtype=dtype,
             precision=precision,
             compile=compile,
+            checkpoint=checkpoint,
+            checkpoint_every=checkpoint_every,
             random_state=random_state,
             verbose=verbose,
         )

@@ -48,6 +48,7 @@ class EpisodeNet(LeanNet):
 
     shares_batches = True
     measures_batches = False  # normalisation sees one task at a time
+    changes = (*LeanNet.changes, "rng_", "warned_")
     rng_: np.random.Generator | None = None
 
     def __init__(

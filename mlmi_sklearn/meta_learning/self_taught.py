@@ -181,6 +181,8 @@ class SelfTaughtTransformer(
         dtype: str = "auto",
         precision: str = "auto",
         compile: bool = False,
+        checkpoint: Any = None,
+        checkpoint_every: int = 1,
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:
@@ -205,6 +207,8 @@ class SelfTaughtTransformer(
         self.dtype = dtype
         self.precision = precision
         self.compile = compile
+        self.checkpoint = checkpoint
+        self.checkpoint_every = checkpoint_every
         self.random_state = random_state
         self.verbose = verbose
 

@@ -180,6 +180,8 @@ class MILClassifier(InstanceClasses, ClassifierOutputs, BagEstimator):
         dtype: str = "auto",
         precision: str = "auto",
         compile: bool = False,
+        checkpoint: Any = None,
+        checkpoint_every: int = 1,
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:
@@ -212,6 +214,8 @@ class MILClassifier(InstanceClasses, ClassifierOutputs, BagEstimator):
         self.dtype = dtype
         self.precision = precision
         self.compile = compile
+        self.checkpoint = checkpoint
+        self.checkpoint_every = checkpoint_every
         self.random_state = random_state
         self.verbose = verbose
 

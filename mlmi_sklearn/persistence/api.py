@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -23,7 +24,7 @@ from .refusal import refusal_for
 from .tables import TABLES
 from .torch_values import TORCH
 
-__all__ = ["load", "read_manifest", "save"]
+__all__ = ["load", "load_state", "read_manifest", "save", "save_state"]
 
 _CODECS: tuple[Codec, ...] = (
     *PLAIN,
@@ -89,15 +90,70 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
         raise TypeError(
             f"estimator must be an instance of an estimator, got {what:.100}."
         )
-    writer = Writer(_CODECS, refusal_for(estimator))
+    _write(estimator, path, type(estimator).__name__, refusal_for(estimator))
+
+
+def save_state(state: Any, path: str | os.PathLike[str], name: str) -> None:
+    """Write a tree of tensors and plain values, in the same way as an estimator.
+
+    Parameters
+    ----------
+    state : object
+        Dicts, lists, tensors, arrays, numbers, text.
+    path : str or path-like
+        File to write, which appears when it is complete.
+    name : str
+        What it is the state of.
+
+    Raises
+    ------
+    PersistenceError
+        If something else is in the tree.
+    OSError
+        If the file cannot be written.
+    """
+    _write(state, path, name, refusal_for(state))
+
+
+def load_state(path: str | os.PathLike[str]) -> Any:
+    """Read what :func:`save_state` wrote.
+
+    Parameters
+    ----------
+    path : str or path-like
+        File to read.
+
+    Returns
+    -------
+    object
+        The tree.
+
+    Raises
+    ------
+    PersistenceError
+        If the file is damaged, hostile, or of a newer format.
+    OSError
+        If there is no such file, or it cannot be read.
+    """
+    manifest, arrays = _read(path)
     try:
-        state = writer.pack(estimator, "")
+        return Reader(_BY_TAG, arrays_of(arrays), None).unpack(manifest.get("state"))
+    # Whatever is wrong with a file, those who load it have to expect one error.
+    except Exception as error:
+        raise _unloadable(path, error) from error
+
+
+def _write(
+    value: Any, path: str | os.PathLike[str], name: str, refusal: Callable[..., str]
+) -> None:
+    writer = Writer(_CODECS, refusal)
+    try:
+        state = writer.pack(value, "")
     except PersistenceError as error:
-        message = f"cannot save {type(estimator).__name__}: {error}"
-        raise PersistenceError(message) from error
+        raise PersistenceError(f"cannot save {name}: {error}") from error
     manifest = {
         "format": FORMAT,
-        "estimator": type(estimator).__name__,
+        "estimator": name,
         "versions": versions(),
         "components": collect(writer),
         "state": state,

@@ -103,6 +103,14 @@ class ProgressBar(Callback):
         }
         self.bar_ = tqdm(total=net.max_epochs, **options)
 
+    def training_state(self) -> int:
+        """Return how far it is."""
+        return int(self.bar_.n)
+
+    def load_training_state(self, state: int) -> None:
+        """Show what was done before."""
+        self.bar_.update(state)
+
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Advance by one epoch."""
         row = net.history[-1]
@@ -158,6 +166,12 @@ class SklearnBridge(Callback):
         self.y = y
         self.snapshot = snapshot
         context.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
+
+    def training_state(self) -> None:
+        """Return nothing: what it holds is made anew."""
+
+    def load_training_state(self, state: None) -> None:
+        """Take nothing."""
 
     def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
         """Open a sub-task."""

@@ -29,6 +29,7 @@ from .interrupts import StopTraining, ctrl_c_apart
 from .losslog import LossLog, weighted_mean
 from .optim import Schedule
 from .ragged import RaggedTensor
+from .resuming import Resumable
 from .shared_fit import epoch_mean, shared_fit, stop_together
 from .snapshot import Snapshot
 from .stepping import Stepper
@@ -38,7 +39,7 @@ __all__ = ["LeanNet", "StopTraining", "diverged_error"]
 _BATCH_EVENTS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
 
 
-class LeanNet(NeuralNet):
+class LeanNet(Resumable, NeuralNet):
     """A skorch net that trains on :class:`~mlmi_sklearn.training.TrainingData`.
 
     Parameters

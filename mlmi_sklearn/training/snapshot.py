@@ -34,6 +34,11 @@ class Snapshot:
         self._live += [b for b in module.buffers() if b is not None]
         self._kept = [t.clone() for t in self._live]
 
+    @property
+    def tensors(self) -> list[Tensor]:
+        """The remembered weights and buffers."""
+        return self._kept
+
     def take(self) -> None:
         """Copy the present weights."""
         if self._live:

@@ -169,6 +169,14 @@ class FakePool:
         self.size = size
         self._kept: Tensor | None = None
 
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return the outputs that are kept."""
+        return {} if self._kept is None else {"kept": self._kept}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Keep the outputs of another pool."""
+        self._kept = state.get("kept")
+
     def swap(self, fakes: Tensor, generator: torch.Generator) -> Tensor:
         """Keep new outputs, and hand out as many: half of them older ones.
 
