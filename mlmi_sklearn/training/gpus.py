@@ -1,7 +1,8 @@
 """One GPU for each worker process, by what joblib and CUDA have.
 
 A fit with ``device="auto"`` takes the first GPU that its process can see. So a worker
-is shown one of its own, before it touches any: CUDA reads ``CUDA_VISIBLE_DEVICES`` once.
+is shown one of its own, before it touches any: CUDA reads ``CUDA_VISIBLE_DEVICES``
+once.
 """
 
 from __future__ import annotations
