@@ -9,13 +9,15 @@ PEERS := $(patsubst benchmarks/peers/%.txt,%,$(wildcard benchmarks/peers/*.txt))
 # One thread: small nets gain nothing from more, and lose a lot on a busy machine.
 RUN := OMP_NUM_THREADS=1 MLMI_SKLEARN_PLUGINS=none $(BIN)/python
 
-.PHONY: help docs docs-linkcheck docs-clean demo test test-all lint audit bench bench-peers bench-science clean
+.PHONY: help docs docs-linkcheck docs-clean demo test test-all fuzz lint audit scale bench bench-peers bench-science clean
 
 help:
 	@echo "make demo      train on embedded real data; report in mlmi-demo/report.html"
 	@echo "make test      the tests, without the slow science"
 	@echo "make test-all  the tests and the slow science"
+	@echo "make fuzz      odd arguments for every estimator; FUZZ_EXAMPLES=1000 of each"
 	@echo "make test-plugins  the tests of each plugin in plugins/, in an environment of their own"
+	@echo "make scale     clusters of processes, shared fits, data that do not fit in memory"
 	@echo "make lint      ruff, mypy, import-linter, codespell"
 	@echo "make audit     known weaknesses of the pinned versions (needs the network), dangerous calls"
 	@echo "make docs      the site, docs/_build/html; ARGS='-D plot_gallery=0' runs no examples"
@@ -40,6 +42,10 @@ $(VENV)/bench.stamp: $(VENV)/base.stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[bench]"
 	touch $@
 
+$(VENV)/scale.stamp: $(VENV)/test.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test,out-of-core,distributed,accelerate]"
+	touch $@
+
 $(VENV)/docs.stamp: $(VENV)/base.stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[docs,images,resampling]"
 	touch $@
@@ -52,6 +58,14 @@ test: $(VENV)/test.stamp
 
 test-all: $(VENV)/test.stamp
 	$(RUN) -m pytest -n 2 $(ARGS)
+
+# Every oddity with every estimator, then random combinations of them.
+FUZZ_EXAMPLES ?= 100
+fuzz: $(VENV)/test.stamp
+	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(RUN) -m pytest tests/reliability/test_fuzz.py -n 0 $(ARGS)
+# Local clusters of processes: not beside others, which would slow them down.
+scale: $(VENV)/scale.stamp
+	$(RUN) -m pytest -m "slow or not slow" tests/scale tests/integrations/test_joblib_backends.py $(ARGS)
 
 # Each plugin declares what it needs, which is too heavy for the environment of the rest.
 $(PLUGINS_VENV)/plugins.stamp: pyproject.toml constraints.txt $(addsuffix /pyproject.toml,$(PLUGINS))

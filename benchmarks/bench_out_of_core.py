@@ -1,11 +1,12 @@
 """Memory and speed of training on data that stay on disk.
 
-Rows of 250 float32 features are written as a memory map (float32 and uint8) and as a
-Parquet folder; dask reads the memory map in blocks. Each way of reading them is
-measured in a process of its own, after a fit on a few rows: one epoch of
-``NetClassifier`` and a prediction for all rows, with the largest amount of private
-writable memory (``VmData``) above that of the same process before. With ``--limit`` the
-kernel enforces a limit on that amount, and a way that needs more fails.
+Rows of 250 float32 features are written as a memory map (float32 and uint8), as a
+Parquet folder, and as bags of 500 in a file each; dask reads the memory map in blocks.
+Each way of reading them is measured in a process of its own, after a fit on a few rows:
+one epoch of ``NetClassifier`` (``MILClassifier`` for bags) and a prediction for all
+rows, with the largest amount of private writable memory (``VmData``) above that of the
+same process before. With ``--limit`` the kernel enforces a limit on that amount, and a
+way that needs more fails.
 
     python benchmarks/bench_out_of_core.py [--gb 0.4] [--limit MB] [--ways memmap dask]
 """
@@ -31,9 +32,11 @@ N_FEATURES = 250
 BLOCK = 5_000
 DASK_BLOCK = 1_000
 HEAD = 3_000
+IN_BAG = 500
 WAYS = (
     *("in memory", "memory map", "memory map, blocks", "memory map, uint8"),
     *("data set", "iterable", "loader, 2 workers", "dask", "parquet"),
+    *("bags, files", "bags in memory"),
 )
 
 
@@ -74,7 +77,7 @@ class Peak:
 # -- the data on disk -----------------------------------------------------------------
 
 
-def write(folder: Path, gb: float, parquet: bool) -> None:
+def write(folder: Path, gb: float, parquet: bool, bags: bool = False) -> None:
     """Write about ``gb`` of features in each format, a block at a time."""
     n = max(2, round(gb * 1e9 / (4 * N_FEATURES * BLOCK))) * BLOCK
     shape = (n, N_FEATURES)
@@ -83,6 +86,7 @@ def write(folder: Path, gb: float, parquet: bool) -> None:
     pixels = open_memmap(folder / "pixels.npy", "w+", np.uint8, shape)
     y = np.empty(n, dtype=np.int64)
     (folder / "parquet").mkdir()
+    (folder / "bags").mkdir()
     rng = np.random.default_rng(0)
     for start in range(0, n, BLOCK):
         rows = slice(start, start + BLOCK)
@@ -91,6 +95,9 @@ def write(folder: Path, gb: float, parquet: bool) -> None:
         pixels[rows] = np.clip(block * 40 + 128, 0, 255)
         if parquet:
             _write_parquet(folder / "parquet", start, block, y[rows])
+        for first in range(0, BLOCK if bags else 0, IN_BAG):
+            name = f"{start + first:09d}.npy"
+            np.save(folder / "bags" / name, block[first : first + IN_BAG])
     np.save(folder / "y.npy", y)
 
 
@@ -109,6 +116,8 @@ def sources(folder: Path, way: str, n: int | None) -> tuple[Any, Any]:
     """Return X and y of a way for the first ``n`` rows (parquet: the first file)."""
     from mlmi_sklearn import Stream
 
+    if way.startswith("bags"):
+        return _bags(folder / "bags", n, lazy=way == "bags, files")
     y = np.load(folder / "y.npy")[:n]
     mapped = np.load(folder / "x.npy", mmap_mode="r")[:n]
     if way == "parquet":
@@ -127,6 +136,17 @@ def sources(folder: Path, way: str, n: int | None) -> tuple[Any, Any]:
         "memory map, blocks": lambda: Stream(mapped, block_rows=BLOCK),
     }
     return ways[way](), y
+
+
+def _bags(folder: Path, n: int | None, lazy: bool) -> tuple[Any, Any]:
+    """Return bags and labels, which say nothing: memory is what is measured."""
+    from mlmi_sklearn import Bags
+
+    files = sorted(folder.iterdir())[: None if n is None else n // IN_BAG]
+    y = np.arange(len(files)) % 2
+    if lazy:
+        return Bags.from_files(files), y
+    return Bags.from_list([np.load(file) for file in files]), y
 
 
 def _dask(mapped: Any) -> Any:
@@ -178,10 +198,12 @@ def measure(way: str, folder: Path, limit: int | None) -> dict[str, Any]:
     """Fit and predict; return peaks in MB above the start, and rows a second."""
     import torch
 
-    from mlmi_sklearn import NetClassifier
+    from mlmi_sklearn import MILClassifier, NetClassifier
 
     torch.set_num_threads(1)
-    model = NetClassifier(max_epochs=1, device="cpu", random_state=0)
+    model: Any = NetClassifier(max_epochs=1, device="cpu", random_state=0)
+    if way.startswith("bags"):
+        model = MILClassifier(max_epochs=1, device="cpu", batch_size=8, random_state=0)
     model.set_params(backbone__hidden=(16,))
     X, y = sources(folder, way, HEAD)
     model.fit(X, y).predict(X)
@@ -239,7 +261,8 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write(folder, options.gb, parquet="parquet" in options.ways)
+        bags = any(way.startswith("bags") for way in options.ways)
+        write(folder, options.gb, parquet="parquet" in options.ways, bags=bags)
         rows = [run(way, folder, options.limit) for way in options.ways]
         megabytes = round((folder / "x.npy").stat().st_size / 1e6)
     for row in rows:

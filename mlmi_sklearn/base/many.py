@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from torch import Tensor
+
 from ..nn.initial import weights_follow
 from ..training.lockstep import Lockstep, Member
 from .later import unbuilt
@@ -58,10 +60,19 @@ class TrainedFit:
         inputs, recipe, plan = self.fit.reading.inputs, self.fit.recipe, self.fit.plan
         with weights_follow():
             net = made._start_net(inputs, recipe, plan, False, None)
-        self.nets.write_to(self.number, net)
+        self.nets.write_to(self.number, net, self._score)
         before = set(vars(made))
         made._publish(net, {}, False)
         return {k: v for k, v in vars(made).items() if k not in before}
+
+    def _score(self, raw: Tensor) -> float:
+        """Return the score of outputs for the rows that were set aside."""
+        assert self.fit is not None
+        assert self.fit.stopping is not None
+        targets = self.fit.stopping.data.targets
+        y, weight = (None if t is None else t.cpu().numpy() for t in targets)
+        criterion = self.fit.pattern.criterion_
+        return float(self.estimator._score_raw(raw.numpy(), y, weight, criterion))
 
     def state(self) -> dict[str, Any]:
         """Return all fitted attributes; the net is built when somebody asks for it."""
@@ -200,8 +211,9 @@ def _groups(fits: list[TrainedFit]) -> Iterator[list[TrainedFit]]:
         first = group[0].fit
         assert first is not None
         assert first.group is not None
-        n_bytes = max(1, first.reading.train.rows.nbytes)
+        n_bytes = max(1, first.train.rows.nbytes)
         structure, _ = first.group
+        n_bytes += _bytes_noted(first)
         most = max(1, min(structure.at_once, _BYTES_AT_ONCE // n_bytes))
         # Neighbours with equal rates share a call of the optimiser.
         group.sort(key=lambda fit: (fit.estimator.lr, fit.estimator.weight_decay))
@@ -209,6 +221,13 @@ def _groups(fits: list[TrainedFit]) -> Iterator[list[TrainedFit]]:
         size = -(-len(group) // n_parts)
         for start in range(0, len(group), size):
             yield group[start : start + size]
+
+
+def _bytes_noted(fit: PreparedFit) -> int:
+    """Return how much of a net is remembered to score its epochs with, if ever."""
+    if fit.stopping is None:
+        return 0
+    return 8 * fit.pattern.max_epochs * len(fit.stopping.data) * fit.recipe.n_outputs
 
 
 def _train(group: list[TrainedFit]) -> None:
@@ -219,7 +238,8 @@ def _train(group: list[TrainedFit]) -> None:
 
 
 def _member(fit: PreparedFit) -> Member:
-    return Member(fit.pattern, fit.weights, fit.plan.order_seed, fit.reading.train)
+    start = fit.weights, fit.plan.order_seed
+    return Member(fit.pattern, *start, fit.train, fit.stopping)
 
 
 def _jobs(

@@ -16,6 +16,7 @@ from sklearn.model_selection import (
 from sklearn.utils import check_random_state
 
 from ..training.device import resolve_device, resolve_dtype, resolve_precision
+from ..training.distributed import current_ranks
 from ..training.net import LeanNet
 from .targets import Encoded
 
@@ -90,6 +91,7 @@ def make_plan(
         The decisions. Exactly one number is drawn from ``random_state``, so that an
         estimator takes the same amount from a shared generator whatever its options.
     """
+    current_ranks()  # are joined first, since that decides which GPU is "cuda"
     device = resolve_device(estimator.device)
     dtype = kept or resolve_dtype(estimator.dtype, input_dtype, device)
     amp_dtype = resolve_precision(estimator.precision, dtype, device)
@@ -103,8 +105,11 @@ def seeded(plan: Plan, random_state: Any) -> Plan:
 
 def _draw_seeds(random_state: Any) -> list[int]:
     """Draw one number, and make the seeds of initial weights, order and so on of it."""
-    seed = check_random_state(random_state).randint(2**31 - 1)
-    return [int(s) for s in np.random.SeedSequence(int(seed)).generate_state(4)]
+    seed = int(check_random_state(random_state).randint(2**31 - 1))
+    ranks = current_ranks()
+    if ranks is not None:  # random_state=None is another number in each process
+        seed = ranks.same(seed)
+    return np.random.SeedSequence(seed).generate_state(4).tolist()
 
 
 def split_rows(

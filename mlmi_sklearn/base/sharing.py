@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from ..training.data import TensorRows, TrainingData
-from ..training.lockstep import Structure, structure_of
+from ..training.lockstep import EarlyStopping, Structure, structure_of
 from ..training.net import LeanNet
 from .estimator import TorchEstimator
 from .keys import key_of
@@ -33,13 +33,14 @@ __all__ = ["PreparedFit", "SharedStages", "may_join", "scratch_copy"]
 _OF_TRAINING = frozenset(
     {"lr", "weight_decay", "momentum", "lr_schedule", "optimizer"}
     | {"max_epochs", "batch_size", "random_state", "warm_start"}
+    | {"n_iter_no_change", "tol"}
 )
 _OF_MODEL = frozenset({"backbone", "loss"})
 
 # Stages that are repeated here, so that a class must not have changed them.
 _REPEATED = (
     *("_fit", "_prepare", "_read_and_plan", "_attributes", "_start_net", "_calibrate"),
-    *("_train", "_training_data", "_publish", "_set_history"),
+    *("_train", "_training_data", "_publish", "_set_history", "_epoch_scorer"),
 )
 
 
@@ -55,8 +56,6 @@ class Reading:
         Their targets.
     plan : Plan
         Device and types; its seeds belong to no fit.
-    train : TrainingData
-        The same as tensors.
     attributes : dict
         What reading wrote to the estimator.
     """
@@ -64,7 +63,6 @@ class Reading:
     inputs: Any
     encoded: Encoded
     plan: Plan
-    train: TrainingData
     attributes: dict[str, Any]
 
 
@@ -76,6 +74,10 @@ class PreparedFit:
     ----------
     reading : Reading
         The data.
+    train : TrainingData
+        What to train on, as tensors.
+    stopping : EarlyStopping or None
+        Whether training may stop early.
     recipe : Recipe
         How the module is built.
     plan : Plan
@@ -91,6 +93,8 @@ class PreparedFit:
     """
 
     reading: Reading
+    train: TrainingData
+    stopping: EarlyStopping | None
     recipe: Recipe
     plan: Plan
     pattern: LeanNet
@@ -107,8 +111,8 @@ def may_join(estimator: Any) -> bool:
     return (
         all(getattr(kind, s) is getattr(TorchEstimator, s) for s in _REPEATED)
         and kind._net_class is LeanNet
-        and not (estimator.early_stopping or estimator.callbacks or estimator.verbose)
-        and not (estimator.compile or getattr(estimator, "_skl_callbacks", None))
+        and not (estimator.callbacks or estimator.verbose or estimator.compile)
+        and not getattr(estimator, "_skl_callbacks", None)
         and not hasattr(estimator, "net_")
         # Drawing a seed from it twice would change what comes after.
         and not isinstance(estimator.random_state, np.random.RandomState)
@@ -182,11 +186,37 @@ class SharedStages:
             ("attributes", form, id(reading)),
             lambda: estimator._attributes(recipe, pattern, reading.encoded, plan),
         )
+        train, stopping = self._sets(estimator, reading, plan)
         group = self._once(
-            ("group", id(pattern), _form_of(reading.train)),
-            lambda: _common_to_all(pattern, recipe, reading.train),
+            ("group", id(pattern), _form_of(train), stopping is None),
+            lambda: _common_to_all(pattern, recipe, train, stopping),
         )
-        return PreparedFit(reading, recipe, plan, pattern, weights, attributes, group)
+        return PreparedFit(
+            reading=reading,
+            train=train,
+            stopping=stopping,
+            recipe=recipe,
+            plan=plan,
+            pattern=pattern,
+            weights=weights,
+            attributes=attributes,
+            group=group,
+        )
+
+    def _sets(
+        self, estimator: Any, reading: Reading, plan: Plan
+    ) -> tuple[TrainingData, EarlyStopping | None]:
+        """Return the data as tensors, split where training may stop early."""
+        seed = plan.split_seed if estimator.early_stopping else None
+        train, valid = self._once(
+            ("sets", id(reading), seed),
+            lambda: estimator._training_data(
+                None, reading.inputs, reading.encoded, plan
+            ),
+        )
+        if valid is None:
+            return train, None
+        return train, EarlyStopping(valid, estimator.n_iter_no_change, estimator.tol)
 
     def _params(self, estimator: Any) -> dict[str, Hashable]:
         """Validate the parameters; return their keys."""
@@ -230,9 +260,8 @@ def _read(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Reading:
     inputs, encoded, plan = scratch._read_and_plan(
         X, y, sample_weight, False, scratch._encode
     )
-    train, _ = scratch._training_data(None, inputs, encoded, plan)
     new = {k: v for k, v in vars(scratch).items() if before.get(k, _read) is not v}
-    return Reading(inputs, encoded, plan, train, new)
+    return Reading(inputs, encoded, plan, new)
 
 
 def _recipe(estimator: Any, reading: Reading) -> Any:
@@ -258,7 +287,10 @@ def _form_of(train: TrainingData) -> Hashable:
 
 
 def _common_to_all(
-    pattern: LeanNet, recipe: Recipe, train: TrainingData
+    pattern: LeanNet,
+    recipe: Recipe,
+    train: TrainingData,
+    stopping: EarlyStopping | None,
 ) -> tuple[Structure, Hashable] | None:
     """Return what fits must share to be trained together; None to train alone."""
     structure = structure_of(pattern, train)
@@ -268,4 +300,4 @@ def _common_to_all(
         return None  # it may return one value for a batch
     # Layers need not show all their settings; the parameters they were built with do.
     built = [(n, str(p.source), key_of(p.params)) for n, p in recipe.parts.items()]
-    return structure, tuple(built)
+    return structure, (stopping is None, *built)

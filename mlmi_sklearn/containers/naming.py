@@ -18,7 +18,7 @@ __all__ = ["naming"]
 def naming(*arguments: str) -> Iterator[None]:
     """Put the name of an argument before messages that do not contain it.
 
-    Errors of a class of their own say what they are about, and are left alone.
+    Errors of scikit-learn's own classes and ours say what they are about.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def naming(*arguments: str) -> Iterator[None]:
     try:
         yield
     except (ValueError, TypeError, OverflowError) as error:
-        own = type(error).__module__.partition(".")[0] not in ("builtins", "numpy")
+        own = type(error).__module__.partition(".")[0] in ("sklearn", "mlmi_sklearn")
         if own or any(re.search(rf"\b{name}\b", str(error)) for name in arguments):
             raise
         kind = TypeError if isinstance(error, TypeError) else ValueError

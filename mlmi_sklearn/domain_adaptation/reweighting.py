@@ -192,8 +192,10 @@ class ImportanceWeightedClassifier(
             If `estimator` takes no weights.
         """
         self._validate_params()
+        with naming("X"):
+            X = as_host_array(X)
         stacked = stack(
-            as_host_array(X),
+            X,
             y,
             sample_domain,
             X_target,
@@ -247,7 +249,7 @@ class ImportanceWeightedClassifier(
         check_classes(labels)
         if labels.dtype == object:
             labels = np.asarray(labels.tolist())
-        with naming("X", "y"):
+        with naming("X", "y", "sample_weight"):
             self.estimator_ = fit_weighted(
                 self._inner(), X[source[known]], labels, None if plain else total
             )

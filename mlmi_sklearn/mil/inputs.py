@@ -38,7 +38,7 @@ def holds_bags(X: Any) -> bool:
     """
     if isinstance(X, Bags):
         return True
-    if sparse.issparse(X):
+    if sparse.issparse(X) or isinstance(X, type):
         return False
     if hasattr(X, "columns") or hasattr(X, "iloc"):
         return _one_column(X) and _first_is_bag(np.asarray(X))

@@ -90,8 +90,8 @@ def segment_weighted_sum(
 
 def weighted_sum_by_piece(values: Tensor, weights: Tensor, sizes: list[int]) -> Tensor:
     """Add up the members of segments of these sizes, one by one and in pieces."""
-    pairs = zip(values.split(sizes), weights.split(sizes), strict=True)
-    return torch.cat([_weighted_row(rows, scale) for rows, scale in pairs])
+    out: Tensor = _SumByPiece.apply(values, weights, sizes)
+    return out
 
 
 def _weighted_row(rows: Tensor, scale: Tensor) -> Tensor:
@@ -171,3 +171,39 @@ class _WeightedSum(Function):
         to_weights = (spread * values).sum(1) if ctx.needs_input_grad[1] else None
         to_values = spread * weights.unsqueeze(1) if ctx.needs_input_grad[0] else None
         return to_values, to_weights, None, None
+
+
+class _SumByPiece(Function):
+    """Weighted sums one by one; gradients that are not put together from pieces."""
+
+    @staticmethod
+    def forward(values: Tensor, weights: Tensor, sizes: list[int]) -> Tensor:
+        """Add up each segment."""
+        pairs = zip(values.split(sizes), weights.split(sizes), strict=True)
+        return torch.cat([_weighted_row(rows, scale) for rows, scale in pairs])
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        """Keep both factors."""
+        values, weights, ctx.sizes = inputs
+        ctx.save_for_backward(values, weights)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        """Product rule, segment by segment."""
+        values, weights = ctx.saved_tensors
+        to_values = to_weights = None
+        if ctx.needs_input_grad[0]:
+            scales = weights.split(ctx.sizes)
+            to_values = _joined(
+                [torch.outer(*pair) for pair in zip(scales, grad, strict=True)]
+            )
+        if ctx.needs_input_grad[1]:
+            rows = values.split(ctx.sizes)
+            to_weights = _joined([part @ g for part, g in zip(rows, grad, strict=True)])
+        return to_values, to_weights, None
+
+
+def _joined(parts: list[Tensor]) -> Tensor:
+    """Put parts together; a single one, of a whole slide say, is not copied."""
+    return parts[0] if len(parts) == 1 else torch.cat(parts)

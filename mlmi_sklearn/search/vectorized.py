@@ -28,10 +28,10 @@ class VectorizedSearchCV(DocumentationLink, GridSearchCV):
     Finds what :class:`~sklearn.model_selection.GridSearchCV` finds, with the same
     arguments, attributes and, up to rounding, the same scores. The nets of candidates
     and folds that differ only in data, seed, learning rate, weight decay and schedule
-    are stacked and trained by the same steps, where that is faster. All else is fitted
-    one by one, as ever: nets with dropout or batch normalisation, early stopping,
-    callbacks, nets that are large enough to keep the processor busy by themselves, and
-    estimators that are not nets.
+    are stacked and trained by the same steps, where that is faster; one that stops
+    early leaves the stack. All else is fitted one by one, as ever: nets with dropout or
+    batch normalisation, callbacks, nets that are large enough to keep the processor
+    busy by themselves, and estimators that are not nets.
 
     Parameters
     ----------
@@ -91,8 +91,14 @@ class VectorizedSearchCV(DocumentationLink, GridSearchCV):
     it. ``make bench FAMILY=many_fits`` measures by how much. Memory grows by K copies
     of the training data; at most 256 MB are taken at a time.
 
+    If every fit was done together and none failed, scores are computed from one pass
+    of all nets over each test set. Else, and where progress is to be shown
+    (``verbose`` or callbacks of the search), scikit-learn's own loop goes through all
+    candidates, takes the fits that are there and does the others.
+
     Sums are formed in another order than for one net, so weights differ in the last
-    digits, and now and then, where rounding decides whether a unit is on, by more.
+    digits, and now and then, where rounding decides whether a unit is on or whether a
+    validation loss is the best so far, by more.
     With ``float64`` data they agree to about 1e-14.
 
     Examples

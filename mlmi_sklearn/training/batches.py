@@ -172,7 +172,8 @@ class TensorBatches:
         order, bounds = self._next_order(), self.bounds
         if self.ranks is not None:
             order, bounds = own_part(order, bounds, self.ranks)
-        if self.data.rows.nbytes > GATHER_LIMIT:
+        one_by_one = self.batch_size == 1 and not self.copy
+        if one_by_one or self.data.rows.nbytes > GATHER_LIMIT:
             yield from self._gathered(order, bounds)
             return
         each = max(_GATHER * len(bounds) // (self.data.rows.nbytes + 1), 1)

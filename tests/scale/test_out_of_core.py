@@ -1,8 +1,9 @@
 """Training in a tenth of the memory of the features (dask: a fifth), by the kernel.
 
 A process may add a fixed amount of private writable memory (``RLIMIT_DATA``, which
-pages of mapped files are not part of) to what it has after a first small fit. Reading
-all features at once fails there; every kind of stream trains and predicts.
+pages of mapped files are not part of) to what it has after a first small fit; workers
+of a loader inherit the limit. Reading all features at once fails there; every kind of
+stream, and bags in files, train and predict.
 """
 
 import importlib.util
@@ -54,7 +55,7 @@ def small(tmp_path_factory):
 def large(tmp_path_factory):
     pytest.importorskip("pyarrow")
     folder = tmp_path_factory.mktemp("large")
-    benchmark().write(folder, 0.5, parquet=True)
+    benchmark().write(folder, 0.5, parquet=True, bags=True)
     return folder
 
 
@@ -67,8 +68,12 @@ def test_a_memory_map_trains_where_its_numbers_do_not_fit(small):
 
 @pytest.mark.slow
 def test_in_memory_fails_under_the_same_limit(small, large):
-    for folder, limit in ((small, LIMIT_MB), (large, LARGE_LIMIT_MB)):
-        row = measured("in memory", folder, limit)
+    for way, folder, limit in (
+        ("in memory", small, LIMIT_MB),
+        ("in memory", large, LARGE_LIMIT_MB),
+        ("bags in memory", large, LARGE_LIMIT_MB),
+    ):
+        row = measured(way, folder, limit)
         assert not row["trained"]
         assert "MemoryError" in row["error"]
 
@@ -76,7 +81,7 @@ def test_in_memory_fails_under_the_same_limit(small, large):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "way", ["memory map", "memory map, uint8", "memory map, blocks", "data set",
-            "iterable", "loader, 2 workers", "dask", "parquet"],
+            "iterable", "loader, 2 workers", "dask", "parquet", "bags, files"],
 )  # fmt: skip
 def test_far_more_features_than_memory(large, way):
     limit = LARGE_LIMIT_MB

@@ -19,7 +19,7 @@ def over_rows() -> Scaling:
         y, domain = rng.integers(0, 10, n), np.repeat([0, -1], n // 2)
         return lambda: task.estimator(2).fit(X, y, sample_domain=domain)
 
-    return Scaling("instances", (4_000, 8_000, 16_000, 32_000, 64_000), make)
+    return Scaling("instances", (2_000, 4_000, 8_000, 16_000, 32_000), make)
 
 
 @case("domain_adaptation", "prediction: 50,000 x 64")

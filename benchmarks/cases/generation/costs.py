@@ -14,7 +14,7 @@ def over_steps() -> Scaling:
     def make(steps: int) -> Callable[[], object]:
         return cancer(steps).ours
 
-    return Scaling("steps", (100, 200, 400, 800), make)
+    return Scaling("steps", (50, 100, 200, 400), make)
 
 
 @case("generation", "rows drawn", threads=(1,))

@@ -1,8 +1,9 @@
-"""Deep MIL as one writes it by hand, without padding.
+"""Deep MIL as one writes it by hand.
 
-What treats instances one by one runs on all instances of a batch at once. Pooling has
-two plain forms, and a task takes the faster one: ``"bags"`` goes through the bags in a
-loop, ``"segments"`` scatters to the bags.
+What treats instances one by one runs on all instances of a batch at once. Pooling and
+attention have three plain forms, of which a task takes the fastest: ``"bags"`` goes
+through the bags in a loop, ``"segments"`` scatters to the bags, ``"padded"`` fills them
+up to one length. (No attention scatters: with ``"segments"`` it is padded.)
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["UNITS", "Net", "train"]
+__all__ = ["UNITS", "WAYS", "Net", "train"]
+
+WAYS = ("bags", "segments", "padded")
 
 UNITS, HEADS = 64, 4
 LR, DECAY = 1e-3, 1e-4
@@ -28,7 +31,7 @@ class Net(nn.Module):
         Width of the instances.
     pooling : {"max", "attention", "gated-attention", "transformer"}
         The pooling.
-    way : {"bags", "segments"}
+    way : {"bags", "segments", "padded"}
         How it is written.
     """
 
@@ -37,7 +40,7 @@ class Net(nn.Module):
         self.pooling, self.way = pooling, way
         self.backbone = nn.Linear(columns, UNITS)
         if pooling == "transformer":
-            self.block = Block()
+            self.block = Block(way)
         if pooling != "max":
             self.project = nn.Linear(UNITS, UNITS)
             self.score = nn.Linear(UNITS, 1, bias=False)
@@ -58,6 +61,8 @@ class Net(nn.Module):
             return h.amax(0, keepdim=True)
         if self.way == "bags":
             return torch.stack([bag.amax(0) for bag in h.split(sizes)])
+        if self.way == "padded":
+            return padded(h, sizes, -torch.inf).amax(1)
         lengths = torch.tensor(sizes)
         return torch.segment_reduce(h, "max", lengths=lengths, unsafe=True)
 
@@ -71,6 +76,13 @@ class Net(nn.Module):
         if self.way == "bags":
             pairs = zip(logits.split(sizes), h.split(sizes), strict=True)
             return torch.stack([part.softmax(0) @ bag for part, bag in pairs])
+        if self.way == "padded":
+            weights = padded(logits, sizes, -torch.inf).softmax(1).unsqueeze(1)
+            return (weights @ padded(h, sizes)).squeeze(1)
+        return self._scattered(h, logits, sizes)
+
+    @staticmethod
+    def _scattered(h: Tensor, logits: Tensor, sizes: list[int]) -> Tensor:
         n = len(sizes)
         index = torch.repeat_interleave(torch.tensor(sizes))
         peak = logits.new_full((n,), -torch.inf)
@@ -84,8 +96,9 @@ class Net(nn.Module):
 class Block(nn.Module):
     """A layer of self-attention that normalises first, and a last normalisation."""
 
-    def __init__(self) -> None:
+    def __init__(self, way: str) -> None:
         super().__init__()
+        self.way = way
         self.norm = nn.LayerNorm(UNITS)
         self.project = nn.Linear(UNITS, 3 * UNITS)
         self.join = nn.Linear(UNITS, UNITS)
@@ -98,15 +111,27 @@ class Block(nn.Module):
         self.last = nn.LayerNorm(UNITS)
 
     def forward(self, h: Tensor, sizes: list[int]) -> Tensor:
-        """Return instances in the context of their bag; attention bag by bag."""
+        """Return instances in the context of their bag."""
         joint = self.project(self.norm(h)).unflatten(1, (3, HEADS, -1))
-        seen = []
-        for bag in joint.split(sizes):
-            q, k, v = bag.permute(1, 2, 0, 3)
-            found = functional.scaled_dot_product_attention(q[None], k[None], v[None])
-            seen.append(found[0].transpose(0, 1).flatten(1))
-        h = h + self.join(torch.cat(seen))
+        if self.way == "bags":
+            seen = torch.cat([attended(bag[None])[0] for bag in joint.split(sizes)])
+        else:
+            known = torch.arange(max(sizes)) < torch.tensor(sizes).unsqueeze(1)
+            seen = attended(padded(joint, sizes), known[:, None, None])[known]
+        h = h + self.join(seen)
         return self.last(h + self.feedforward(h))
+
+
+def attended(joint: Tensor, known: Tensor | None = None) -> Tensor:
+    """Return what instances see, from queries, keys and values (B, M, 3, heads, D)."""
+    q, k, v = joint.permute(2, 0, 3, 1, 4)
+    seen = functional.scaled_dot_product_attention(q, k, v, known)
+    return seen.transpose(1, 2).flatten(2)
+
+
+def padded(rows: Tensor, sizes: list[int], value: float = 0.0) -> Tensor:
+    """Return bags (B, M, ...) of one length."""
+    return nn.utils.rnn.pad_sequence(rows.split(sizes), True, value)
 
 
 def train(

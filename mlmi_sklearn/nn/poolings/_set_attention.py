@@ -19,7 +19,7 @@ from ..segments import Segments
 __all__ = ["AttentionBlock", "BagGroups"]
 
 # Pairs of instances that can be attended to in the time that one more group costs.
-_PAIRS_FOR_A_GROUP = 16384.0
+_PAIRS_FOR_A_GROUP = 8192.0
 
 # Joint queries, keys and values (b, M, 3 width), mask (b, M) -> (b, M, width).
 Attend = Callable[[Tensor, Tensor | None], Tensor]
@@ -151,6 +151,9 @@ def _by_head(joint: Tensor, parts: int, heads: int) -> tuple[Tensor, ...]:
 
 def _attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
     """Scaled dot-product attention with `mask` (b, S) over keys: (b, L, width)."""
-    seen = None if mask is None else mask[:, None, None, :]
+    seen = None
+    if mask is not None:
+        # What the kernels add to the products; they would make it of booleans as well.
+        seen = q.new_zeros(mask.shape).masked_fill_(~mask, -torch.inf)[:, None, None]
     out = F.scaled_dot_product_attention(q, k, v, attn_mask=seen)
     return out.transpose(1, 2).flatten(2)

@@ -12,8 +12,8 @@ them.
 
 from __future__ import annotations
 
-from .member import Member
+from .member import EarlyStopping, Member
 from .structure import Structure, structure_of
 from .trainer import Lockstep
 
-__all__ = ["Lockstep", "Member", "Structure", "structure_of"]
+__all__ = ["EarlyStopping", "Lockstep", "Member", "Structure", "structure_of"]

@@ -10,7 +10,26 @@ from torch import Tensor
 from ..data import TrainingData
 from ..net import LeanNet
 
-__all__ = ["Member"]
+__all__ = ["EarlyStopping", "Member"]
+
+
+@dataclass(frozen=True)
+class EarlyStopping:
+    """When a net stops before its last epoch.
+
+    Parameters
+    ----------
+    data : TrainingData
+        Rows that are set aside, on the device of the net.
+    patience : int
+        Epochs without improvement before training stops.
+    tol : float
+        Improvement that counts.
+    """
+
+    data: TrainingData
+    patience: int
+    tol: float
 
 
 @dataclass(frozen=True)
@@ -31,9 +50,12 @@ class Member:
         Seed of the order of rows.
     data : TrainingData
         What it is trained on, on the device of the pattern.
+    stopping : EarlyStopping or None, default=None
+        Whether it may stop early. Either all members of a group may, or none.
     """
 
     pattern: LeanNet
     weights: Mapping[str, Tensor]
     order_seed: int
     data: TrainingData
+    stopping: EarlyStopping | None = None

@@ -76,6 +76,60 @@ def test_weights_and_history_are_those_of_fits_alone(name):
         assert_same(alone, together)
 
 
+STOPPING = {
+    "one after the other": {"n_iter_no_change": 1, "lr": 0.1},
+    "patience": {"n_iter_no_change": 2, "validation_fraction": 0.3, "lr": 0.05},
+    "all at once": {"n_iter_no_change": 1, "tol": 10.0},
+    "momentum": {
+        "n_iter_no_change": 2,
+        "lr": 0.5,
+        "optimizer": lambda p, lr: torch.optim.SGD(p, lr, momentum=0.9),
+    },
+    "schedule": {"n_iter_no_change": 2, "lr": 0.1, "lr_schedule": "cosine"},
+    "plain sgd": {"n_iter_no_change": 1, "lr": 1.0, "optimizer": "sgd"},
+    "never": {"n_iter_no_change": 50},
+}
+
+
+@pytest.mark.parametrize("name", STOPPING)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_early_stopping(name, weighted):
+    options = {"max_epochs": 12, "batch_size": 16, "early_stopping": True}
+    models = [
+        NetClassifier("mlp", random_state=k, **{**options, **STOPPING[name]})
+        for k in range(6)
+    ]
+    data = [(X[: 39 + k % 2], y[: 39 + k % 2]) for k, (X, y) in enumerate(sets(6))]
+    if weighted:
+        rng = np.random.default_rng(2)
+        data = [(X, y, rng.uniform(0.1, 1, len(y))) for X, y in data]
+    found = pairs(models, data)
+    lengths = {alone.n_iter_ for alone, _ in found}
+    for (alone, together), given in zip(found, data, strict=True):
+        assert_same(alone, together)
+        assert_same(alone.partial_fit(*given[:2]), together.partial_fit(*given[:2]))
+    assert lengths == {"all at once": {2}, "never": {12}}.get(name, lengths)
+    assert len(lengths) > 1 or name in ("all at once", "never")
+
+
+def test_one_that_diverges_while_others_stop():
+    options = {"max_epochs": 8, "early_stopping": True, "n_iter_no_change": 2}
+    models = [
+        NetClassifier(lr=lr, random_state=k, optimizer="sgd", **options)
+        for k, lr in enumerate((0.1, 1e300, 3.0, 1e160))
+    ]
+    data = sets(4)
+    found = fit_many([clone(m) for m in models], data, return_errors=True)
+    for model, one, given in zip(models, found, data, strict=True):
+        if isinstance(one, TrainingDivergedError):
+            with pytest.raises(TrainingDivergedError) as alone:
+                clone(model).fit(*given)
+            assert (one.epoch, one.step) == (alone.value.epoch, alone.value.step)
+        else:
+            assert_same(clone(model).fit(*given), one)
+    assert [isinstance(one, Exception) for one in found] == [False, True, False, True]
+
+
 def test_sets_of_different_lengths():
     data = [(X[: 38 + k], y[: 38 + k]) for k, (X, y) in enumerate(sets())]
     models = [NetClassifier(max_epochs=3, batch_size=12, random_state=0)] * 3
@@ -145,7 +199,6 @@ class Foreign(torch.nn.Linear):
 LONERS = {
     "dropout": {"backbone": MLPBackbone(hidden=(8,), dropout=0.5)},
     "batch norm": {"backbone": MLPBackbone(hidden=(8,), norm="batch")},
-    "early stopping": {"early_stopping": True},
     "progress bar": {"verbose": 1},
     "user's module": {"backbone": Foreign(4, 4)},
     "whole-tensor optimiser": {"optimizer": "adafactor"},

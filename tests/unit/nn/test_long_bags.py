@@ -84,3 +84,24 @@ def test_pieces_hold_every_instance_once(size):
     assert bags.sum(ones).tolist() == bags.lengths.tolist()
     weighted = bags.weighted_sum(ones[:, None], ones)
     assert weighted[:, 0].tolist() == bags.lengths.tolist()
+
+
+@pytest.mark.parametrize("sizes", [[5], [2, 3]])
+def test_weighted_sums_by_piece_have_both_derivatives(sizes):
+    values = torch.randn(5, 2, dtype=torch.float64, requires_grad=True)
+    weights = torch.randn(5, dtype=torch.float64, requires_grad=True)
+
+    def summed(values, weights):
+        return ops.weighted_sum_by_piece(values, weights, sizes)
+
+    assert torch.autograd.gradcheck(summed, (values, weights))
+    assert torch.autograd.gradgradcheck(summed, (values, weights))
+
+
+def test_weighted_sums_by_piece_of_constants_have_the_other_derivative():
+    values, weights = torch.randn(5, 2), torch.randn(5, requires_grad=True)
+    ops.weighted_sum_by_piece(values, weights, [2, 3]).sum().backward()
+    torch.testing.assert_close(weights.grad, values.sum(1))
+    values, weights = values.requires_grad_(), weights.detach()
+    ops.weighted_sum_by_piece(values, weights, [2, 3]).sum().backward()
+    torch.testing.assert_close(values.grad, weights[:, None].expand(5, 2))

@@ -109,6 +109,16 @@ def test_no_copy_of_a_set_is_larger_than_what_is_gathered_at_once(monkeypatch):
     assert taken == [50, 50, 3]
 
 
+@pytest.mark.parametrize("copy", [False, True])
+def test_batches_of_one_row_are_views_unless_they_may_be_written_to(copy):
+    data = TrainingData(TensorRows(torch.arange(12.0).reshape(6, 2)), Targets(None))
+    found = list(TensorBatches(data, 1, shuffle=True, copy=copy))
+    assert sorted(rows[0, 0].item() for rows, _ in found) == [0, 2, 4, 6, 8, 10]
+    whole = data.rows.values.untyped_storage().data_ptr()
+    for rows, _ in found:
+        assert (rows.untyped_storage().data_ptr() == whole) is not copy
+
+
 def test_each_pass_has_another_order_and_the_seed_repeats_them():
     data = TrainingData(TensorRows(torch.arange(50.0)), Targets(None))
 
