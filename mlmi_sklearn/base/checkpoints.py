@@ -68,10 +68,17 @@ def checkpointed(
     try:
         yield {"epochs": net.max_epochs - done}
     except TrainingDivergedError:
-        path.unlink(missing_ok=True)
+        _clear(path)
         raise
     if not net.interrupted_:
-        path.unlink(missing_ok=True)
+        _clear(path)
+
+
+def _clear(path: Path) -> None:
+    """Delete a checkpoint, and what deaths in the middle of writing one have left."""
+    for file in (path, *path.parent.glob(f".{path.name}.*.tmp")):
+        with suppress(OSError):
+            file.unlink(missing_ok=True)
 
 
 class _Writer(Callback):

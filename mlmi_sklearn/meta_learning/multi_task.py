@@ -45,8 +45,7 @@ class MultiTaskEstimator(MultiTaskModel):
 
     Minimises the weighted mean of :math:`l(H_{t_i}(B(x_i)), y_i)` over all rows i: the
     backbone B is trained by every task, the linear head :math:`H_t` by the rows of
-    task t alone (hard parameter sharing, Caruana 1997). Without tasks it is an ordinary
-    net.
+    task t alone (hard parameter sharing, Caruana 1997); without tasks, a plain net.
 
     Parameters
     ----------
@@ -55,8 +54,8 @@ class MultiTaskEstimator(MultiTaskModel):
     backbone : str, spec, callable or nn.Module, default="auto"
         As in :class:`~mlmi_sklearn.NetClassifier`.
     task : str, int or None, default=None
-        Name or position of a column of ``X`` that holds the task of each row and is
-        removed before the net sees ``X``. None: pass ``groups``.
+        Name or position of a column of ``X`` with the task of each row, which the net
+        does not see. None: pass ``groups``.
     adapt_lr : float, default=0.01
         Learning rate of :meth:`adapt`.
     adapt_epochs : int, default=100
@@ -102,9 +101,8 @@ class MultiTaskEstimator(MultiTaskModel):
     ``predict`` uses the head of the task of each row. If no task is named, and there
     are several, it averages over the heads: their probabilities, or their numbers.
 
-    Inside ``GridSearchCV``, ``cross_validate`` or a ``Pipeline``, ``groups`` arrive
-    only with ``sklearn.set_config(enable_metadata_routing=True)``; a column of ``X``
-    does without.
+    Inside ``GridSearchCV`` or a ``Pipeline``, ``groups`` arrive only with
+    ``sklearn.set_config(enable_metadata_routing=True)``; a column of ``X`` always does.
 
     References
     ----------

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_array, check_is_fitted
-from torch import Tensor, nn
+from torch import nn
 
 from ..base import (
     TRAINING_CONSTRAINTS,
@@ -22,45 +22,14 @@ from ..base import (
 from ..base.inputs import as_tensor
 from ..base.parts import Recipe
 from ..base.targets import Encoded, require_task
-from ..training.data import Batch, Targets, TensorRows, TrainingData
+from ..training.data import Targets, TensorRows, TrainingData
 from ..training.net import LeanNet
 from .self_taught_module import Autoencoder
+from .self_taught_net import AutoencoderNet
 
 __all__ = ["SelfTaughtTransformer"]
 
 Array = NDArray[Any]
-
-
-class _AutoencoderNet(LeanNet):
-    """A net whose target is its input.
-
-    Parameters
-    ----------
-    sparsity : float, default=0.0
-        Weight of the mean absolute value of the code.
-    """
-
-    def __init__(self, *args: Any, sparsity: float = 0.0, **kwargs: Any) -> None:
-        self.sparsity = sparsity
-        super().__init__(*args, **kwargs)
-
-    def batch_loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Return the loss of each row, and what the rows came back as."""
-        code, decoded, wanted = self._parts(batch[0])
-        losses = self.criterion_(decoded, wanted)
-        if self.sparsity:
-            losses = losses + self.sparsity * code.abs().mean(dim=1)
-        return losses, decoded
-
-    def _parts(self, x: Any) -> tuple[Tensor, Tensor, Tensor]:
-        found: list[Tensor] = []
-
-        def compute(rows: Any) -> Tensor:
-            found[:] = self.module_.both(rows)
-            return found[1]
-
-        decoded = self._call(compute, x)
-        return found[0].to(decoded.dtype), decoded, found[2].to(decoded.dtype)
 
 
 @with_training_parameters(
@@ -155,7 +124,7 @@ class SelfTaughtTransformer(
         "denoising": [Interval(Real, 0, 1, closed="left")],
         "sparsity": [Interval(Real, 0, None, closed="left")],
     }
-    _net_class: ClassVar[type[LeanNet]] = _AutoencoderNet
+    _net_class: ClassVar[type[LeanNet]] = AutoencoderNet
 
     def __init__(
         self,

@@ -154,8 +154,7 @@ class LeanNet(Resumable, NeuralNet):
         self, X: Any, y: Any = None, epochs: int | None = None, **kwargs: Any
     ) -> LeanNet:
         """Train; a callback may end it early with :class:`StopTraining`."""
-        self.interrupted_ = False
-        self.steps_done_ = self.steps_in_epoch_ = 0
+        self.interrupted_, self.steps_done_, self.steps_in_epoch_ = False, 0, 0
         self.best_losses_: dict[str, float] = {}
         self.row_gradients_ = RowGradients()
         self.stepper_ = Stepper(self.optimizer_)

@@ -254,7 +254,10 @@ def test_a_model_saved_in_between_is_never_half_a_file(tmp_path, monkeypatch):
     model.set_params(checkpoint=tmp_path)
     with pytest.raises(Death):
         model.fit(X, Y)
+    [file] = tmp_path.iterdir()  # and a killed process cannot tidy up
+    (tmp_path / f".{file.name}.0123456789ab.tmp").write_bytes(b"PK")
     assert same(model.fit(X, Y), expected)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_full_disk_does_not_end_the_training(tmp_path, monkeypatch):
