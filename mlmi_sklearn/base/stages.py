@@ -36,9 +36,11 @@ __all__ = ["Stages"]
 Array = NDArray[Any]
 
 # Elements of the largest result within a net in one batch of a prediction: enough to
-# keep the processor busy, little enough for its cache. Accelerators want more.
-_PREDICTION_ELEMENTS = 2**20
-_MORE_ON_ACCELERATORS = 4
+# keep the processor busy, little enough for its cache, and for the heap to keep the
+# memory, which if given back and asked for again may take half of the time.
+# Accelerators want more.
+_PREDICTION_ELEMENTS = 2**19
+_MORE_ON_ACCELERATORS = 8
 # Elements of input below which it does not matter by how much a net widens them.
 _FEW_ELEMENTS = 2**16
 
