@@ -28,6 +28,7 @@ from .footprint import widest
 from .inputs import as_tensor, read_array, require_shape
 from .netbuild import row_scorer
 from .parts import Recipe, build_backbone
+from .scale import warn_of_scale
 from .streams import as_stream, read_stream, stream_rows
 from .targets import Encoded
 
@@ -153,7 +154,11 @@ class Stages(DocumentationLink, BaseEstimator):
         return {}
 
     def _calibrate(self, module: nn.Module, inputs: Any, encoded: Encoded) -> None:
-        """Set what a new module takes from the training data before it is trained."""
+        """Set what a new module takes from the training data before it is trained.
+
+        By default it takes nothing, so that the scale of the data matters.
+        """
+        warn_of_scale(type(self).__name__, getattr(inputs, "values", inputs), module)
 
     def _net_options(self) -> dict[str, Any]:
         """Return further arguments of :attr:`_net_class`."""
