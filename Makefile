@@ -63,6 +63,7 @@ test-all: $(VENV)/test.stamp
 FUZZ_EXAMPLES ?= 100
 fuzz: $(VENV)/test.stamp
 	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(RUN) -m pytest tests/reliability/test_fuzz.py -n 0 $(ARGS)
+
 # Local clusters of processes: not beside others, which would slow them down.
 scale: $(VENV)/scale.stamp
 	$(RUN) -m pytest -m "slow or not slow" tests/scale tests/integrations/test_joblib_backends.py $(ARGS)

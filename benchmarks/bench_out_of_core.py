@@ -203,7 +203,7 @@ def measure(way: str, folder: Path, limit: int | None) -> dict[str, Any]:
     torch.set_num_threads(1)
     model: Any = NetClassifier(max_epochs=1, device="cpu", random_state=0)
     if way.startswith("bags"):
-        model = MILClassifier(max_epochs=1, device="cpu", batch_size=8, random_state=0)
+        model = MILClassifier(max_epochs=1, device="cpu", batch_size=4, random_state=0)
     model.set_params(backbone__hidden=(16,))
     X, y = sources(folder, way, HEAD)
     model.fit(X, y).predict(X)

@@ -22,6 +22,7 @@ from .naming import naming
 __all__ = [
     "as_host_array",
     "as_tensor",
+    "plain_numbers",
     "read_array",
     "read_targets",
     "read_weight",
@@ -206,6 +207,8 @@ def require_shape(estimator: Any, X: Any, shape: tuple[int, ...]) -> None:
 
     Vectors are left to scikit-learn, which checks their number of features.
     """
+    if isinstance(X, type):  # left to what reads X
+        return
     found = tuple(getattr(X, "shape", ()))
     both_vectors = len(shape) == 1 and len(found) == 2
     if len(found) < 2 or both_vectors or found[1:] == tuple(shape):
@@ -267,8 +270,8 @@ def read_targets(estimator: Any, y: Any, *, numeric: bool) -> NDArray[Any]:
             input_name="y",
             estimator=estimator,
         )
-    if numeric and y.dtype == np.longdouble:
-        y = _as_double(y)
+    if numeric:
+        y = plain_numbers(y, "y")
     if y.dtype == np.float16:  # pandas finds no labels among these
         y = y.astype(np.float32)
     if y.dtype.kind == "V":
@@ -278,11 +281,28 @@ def read_targets(estimator: Any, y: Any, *, numeric: bool) -> NDArray[Any]:
     return y
 
 
-def _as_double(y: NDArray[Any]) -> NDArray[Any]:
-    with np.errstate(over="ignore"):
-        double = y.astype(np.float64)
+def plain_numbers(values: Any, name: str) -> Any:
+    """Return objects and longer floats as float64; leave other numbers alone.
+
+    Parameters
+    ----------
+    values : ndarray or CSR matrix
+        As scikit-learn's checks return them; columns of some types pass these as
+        objects.
+    name : str
+        What to call them.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If they are not numbers, or do not fit.
+    """
+    if values.dtype.kind != "O" and values.dtype != np.longdouble:
+        return values
+    with naming(name), np.errstate(over="ignore"):
+        double = values.astype(np.float64)
     if not np.isfinite(double).all():
-        raise ValueError("y contains a value too large for float64. Scale it.")
+        raise ValueError(f"{name} contains a value too large for float64. Scale it.")
     return double
 
 

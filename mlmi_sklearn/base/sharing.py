@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from ..training.data import TensorRows, TrainingData
+from ..training.distributed import current_ranks
 from ..training.lockstep import EarlyStopping, Structure, structure_of
 from ..training.net import LeanNet
 from .estimator import TorchEstimator
@@ -111,6 +112,8 @@ def may_join(estimator: Any) -> bool:
     return (
         all(getattr(kind, s) is getattr(TorchEstimator, s) for s in _REPEATED)
         and kind._net_class is LeanNet
+        # Processes that train one net together share its batches.
+        and current_ranks() is None
         and not (estimator.callbacks or estimator.verbose or estimator.compile)
         and not getattr(estimator, "_skl_callbacks", None)
         and not hasattr(estimator, "net_")

@@ -28,6 +28,7 @@ from .footprint import widest
 from .inputs import as_tensor, read_array, require_shape
 from .netbuild import row_scorer
 from .parts import Recipe, build_backbone
+from .scale import warn_of_scale
 from .streams import as_stream, read_stream, stream_rows
 from .targets import Encoded
 
@@ -36,9 +37,11 @@ __all__ = ["Stages"]
 Array = NDArray[Any]
 
 # Elements of the largest result within a net in one batch of a prediction: enough to
-# keep the processor busy, little enough for its cache. Accelerators want more.
-_PREDICTION_ELEMENTS = 2**20
-_MORE_ON_ACCELERATORS = 4
+# keep the processor busy, little enough for its cache, and for the heap to keep the
+# memory, which if given back and asked for again may take half of the time.
+# Accelerators want more.
+_PREDICTION_ELEMENTS = 2**19
+_MORE_ON_ACCELERATORS = 8
 # Elements of input below which it does not matter by how much a net widens them.
 _FEW_ELEMENTS = 2**16
 
@@ -155,7 +158,11 @@ class Stages(DocumentationLink, BaseEstimator):
         return {}
 
     def _calibrate(self, module: nn.Module, inputs: Any, encoded: Encoded) -> None:
-        """Set what a new module takes from the training data before it is trained."""
+        """Set what a new module takes from the training data before it is trained.
+
+        By default it takes nothing, so that the scale of the data matters.
+        """
+        warn_of_scale(type(self).__name__, getattr(inputs, "values", inputs), module)
 
     def _net_options(self) -> dict[str, Any]:
         """Return further arguments of :attr:`_net_class`."""

@@ -12,7 +12,7 @@ from scipy import sparse
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import _num_samples, validate_data
 
-from ..base.inputs import as_host_array, require_no_dates
+from ..base.inputs import as_host_array, plain_numbers, require_no_dates
 from ..base.naming import naming
 from ..base.partial import PartialTargets
 from ..base.warn import warn_user
@@ -324,6 +324,7 @@ def read_rows(estimator: Any, X: Any, *, reset: bool, n: int | None = None) -> A
         X = as_host_array(X)
         require_no_dates(X, "X")
         X = validate_data(estimator, X, accept_sparse="csr", reset=reset)
+    X = plain_numbers(X, "X")
     if n not in (None, X.shape[0]):
         raise ValueError(
             f"X has {X.shape[0]} rows, but y has {n}. Pass one target for each row."

@@ -368,7 +368,8 @@ class ImportanceWeightedClassifier(
     def _ask(self, method: str, X: Any) -> Array:
         check_is_fitted(self)
         X = read_rows(self, X, reset=False)
-        return np.asarray(getattr(self.estimator_, method)(X))
+        with naming("X"):
+            return np.asarray(getattr(self.estimator_, method)(X))
 
     def _inner(self) -> Any:
         """Return an unfitted copy of the classifier."""

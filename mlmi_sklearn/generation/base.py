@@ -38,6 +38,7 @@ from ..training.net import LeanNet
 from ..training.seeding import borrowed_generator, draws_random_numbers
 from .batches import Conditioned, GANData
 from .checkpoint import MetricCheckpoint
+from .health import warn_of_dead_players
 from .inputs import GANInputs
 from .net import GANNet
 from .objective import Settings
@@ -239,6 +240,7 @@ class GenerativeEstimator(Reading, TorchEstimator):
         if net.interrupted_:
             message = _INTERRUPTED.format(type(self).__name__, net.steps_done_)
             warn_user(message, FitInterruptedWarning)
+        warn_of_dead_players(type(self).__name__, net)
         attributes |= {"_seed": plan.noise_seed, "_calls": 0}
         done = net.steps_before + net.steps_done_
         attributes["best_iter_"] = done

@@ -14,6 +14,7 @@ from ..base import Recipe, build_backbone
 from ..base.inputs import (
     as_host_array,
     as_tensor,
+    plain_numbers,
     require_moderate,
     require_no_dates,
     require_shape,
@@ -145,6 +146,7 @@ class TranslationStages(GenerativeEstimator):
             require_shape(self, X, self._source.shape)
         with naming("X"):
             X = validate_data(self, X=X, reset=reset, dtype="numeric", allow_nd=True)
+        X = plain_numbers(X, "X")
         require_moderate(X, "X")
         if not reset:
             require_shape(self, X, self._source.shape)

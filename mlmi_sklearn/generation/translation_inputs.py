@@ -9,7 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_array
 
-from ..base.inputs import as_host_array, require_moderate, require_no_dates
+from ..base.inputs import (
+    as_host_array,
+    plain_numbers,
+    require_moderate,
+    require_no_dates,
+)
 from ..base.naming import naming
 from .encoding import ImageCodec
 
@@ -155,6 +160,7 @@ def read_target(values: Any, name: str, axes: int) -> Array:
         array = check_array(
             values, dtype="numeric", allow_nd=True, ensure_2d=False, input_name=name
         )
+    array = plain_numbers(array, name)
     require_moderate(array, name)
     if array.ndim == 0:
         raise ValueError(f"{name} should be an array, got a scalar.")

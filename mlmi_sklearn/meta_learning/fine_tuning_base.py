@@ -212,6 +212,7 @@ class FineTuned(TorchEstimator):
         """Take over the weights of what was trained before."""
         source = self._source()
         if source is None:
+            super()._calibrate(module, inputs, encoded)
             return
         module.backbone.load_state_dict(source.backbone.state_dict())
         like = next(module.head.parameters())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from itertools import repeat
+from itertools import chain, repeat
 
 import torch
 from torch import nn
@@ -19,7 +19,7 @@ from .foreign import is_foreign
 from .shares import own_part, share_blocks, silence
 from .streams import BlockRows
 
-__all__ = ["GATHER_LIMIT", "TensorBatches", "batch_bounds", "writes_to_input"]
+__all__ = ["GATHER_LIMIT", "TensorBatches", "batch_bounds", "joined", "writes_to_input"]
 
 # Above this size rows are gathered batch by batch: those batches are large, and
 # a memory map is then read no further ahead than it must be.
@@ -75,6 +75,45 @@ def writes_to_input(module: nn.Module) -> bool:
     return any(
         getattr(part, "inplace", False) or is_foreign(part) for part in module.modules()
     )
+
+
+def joined(parts: Iterator[torch.Tensor], data: TrainingData) -> torch.Tensor:
+    """Put results of batches one after the other.
+
+    In memory that is taken once: small results that stay between large batches that go
+    leave holes that the next batch may not fit into, until these hold more than both.
+
+    Parameters
+    ----------
+    parts : iterator of Tensor of shape (m, ...)
+        One for each batch, as a rule with as many rows.
+    data : TrainingData
+        What the batches are of.
+
+    Returns
+    -------
+    Tensor of shape (n, ...)
+        All of them.
+
+    Examples
+    --------
+    >>> from mlmi_sklearn.training.data import Targets, TensorRows
+    >>> data = TrainingData(TensorRows(torch.zeros(3)), Targets(None))
+    >>> joined(iter([torch.tensor([1.0, 2.0]), torch.tensor([3.0])]), data)
+    tensor([1., 2., 3.])
+    """
+    if isinstance(data.rows, BlockRows):  # to count them may take a pass
+        return torch.cat(list(parts))
+    first = next(parts)
+    if len(first) == len(data):
+        return torch.cat([first, *parts])
+    whole, end = first.new_empty((len(data), *first.shape[1:])), 0
+    for part in chain([first], parts):
+        start, end = end, end + len(part)
+        if end > len(whole):  # rows of bags have many instances
+            whole = torch.cat([whole, whole.new_empty((end, *whole.shape[1:]))])
+        whole[start:end] = part
+    return whole if end == len(whole) else whole[:end].clone()
 
 
 class TensorBatches:

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from ..nn.norms import WeightedNorm, row_weights
 from .backward import RowGradients, run_backward
-from .batches import TensorBatches, writes_to_input
+from .batches import TensorBatches, joined, writes_to_input
 from .data import Batch, Targets, TrainingData
 from .device import autocast
 from .distributed import Ranks
@@ -358,7 +358,7 @@ class LeanNet(Resumable, NeuralNet):
         device, copy = torch.device(self.device), self._copies_input
         batches = TensorBatches(data, batch_size, device=device, copy=copy)
         with torch.inference_mode():
-            return torch.cat([self._call(compute, x).cpu() for x, _ in batches])
+            return joined((self._call(compute, x).cpu() for x, _ in batches), data)
 
     # -- bookkeeping ----------------------------------------------------------------
 

@@ -100,7 +100,11 @@ def judge_fit(name, call, chosen, seed):
         require_valid(name, fitted, rows_for(call, odd, chosen, seed), odd.y)
         return "diverged"
     require_refused(outcome, chosen)
-    found = require_valid(name, fitted, rows_for(call, odd, chosen, seed), odd.y)
+    try:
+        found = require_valid(name, fitted, rows_for(call, odd, chosen, seed), odd.y)
+    except (ValueError, TypeError) as error:
+        require_named(error, arguments, outcome)
+        return "refused"
     if outcome == "same":
         one = usual_model(name, call)
         compare(one, fitted, outputs(one, call.new), found, 0)

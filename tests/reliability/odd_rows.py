@@ -118,11 +118,11 @@ TYPES = [
         complex=lambda v: v + 1j,
         complex_on_the_real_line=lambda v: v.astype(complex),
         records=lambda v: np.zeros(len(v), dtype=[("a", float), ("b", int)]),
-        longdouble_beyond_float64=lambda v: np.full(v.shape, np.longdouble("1e4000")),
     ),
     *refused(["nan"], masked_cell=lambda v, rng: masked(v, rng, hidden=True)),
     *refused(
         ["tables"],
+        longdouble_beyond_float64=lambda v: np.full(v.shape, np.longdouble("1e4000")),
         beyond_float64=lambda v: objects(v, lambda c: 10**400),
         complex_objects=lambda v: objects(v, complex),
         text=lambda v: np.full(v.shape, "größe"),

@@ -92,7 +92,8 @@ def traits(name):
     found = {
         "nan": tags.input_tags.allow_nan,
         "sparse": tags.input_tags.sparse,
-        "tables": name == "CGANSampler",
+        # It passes tables on as they are.
+        "tables": name in ("CGANSampler", "TileGrid"),
         "bags": family_of(made) == "mil",
         # Targets that are not known are left out.
         "partial": family_of(made) in ("mil", "domain_adaptation"),

@@ -19,7 +19,7 @@ BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "bench_out_of_core.py"
 LIMIT_MB = 40
 LARGE_LIMIT_MB = 50
 # dask itself takes some for its graph and its scheduler, whatever the size of the data.
-DASK_LIMIT_MB = 100
+LIMITS_MB = {"dask": 100}
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/status").exists() or "linux" not in sys.platform,
@@ -84,9 +84,7 @@ def test_in_memory_fails_under_the_same_limit(small, large):
             "iterable", "loader, 2 workers", "dask", "parquet", "bags, files"],
 )  # fmt: skip
 def test_far_more_features_than_memory(large, way):
-    limit = LARGE_LIMIT_MB
     if way == "dask":
         pytest.importorskip("dask.array")
-        limit = DASK_LIMIT_MB
-    row = measured(way, large, limit)
+    row = measured(way, large, LIMITS_MB.get(way, LARGE_LIMIT_MB))
     assert row["trained"], row

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,7 @@ __all__ = [
     "by_class",
     "by_group",
     "conv4",
+    "in_clones",
     "mlp",
     "one_by_one",
     "prototypes",
@@ -114,6 +115,40 @@ def one_by_one(net: nn.Module, tasks: Tasks, rule: Rule) -> Tensor:
             }
         losses.append(loss_of(functional_call(net, weights, (xq,)), yq))
     return torch.stack(losses).sum()
+
+
+def in_clones(net: nn.Module, tasks: Tasks, rule: Rule) -> Tensor:
+    """Return the sum of the losses, each task with a copy whose weights are replaced.
+
+    That is how learn2learn does it.
+    """
+    losses = []
+    for xs, ys, xq, yq in zip(*tasks, strict=True):
+        learner = clone(net)
+        places = [
+            (part, name) for part in learner.modules() for name in part._parameters
+        ]
+        places = [(part, n) for part, n in places if part._parameters[n] is not None]
+        for _ in range(rule.steps):
+            weights = [part._parameters[name] for part, name in places]
+            slopes = torch.autograd.grad(
+                loss_of(learner(xs), ys), weights, create_graph=not rule.first_order
+            )
+            for (part, name), w, slope in zip(places, weights, slopes, strict=True):
+                part._parameters[name] = w - rule.rate * slope
+        losses.append(loss_of(learner(xq), yq))
+    return torch.stack(losses).sum()
+
+
+def clone(net: nn.Module) -> Any:
+    """Return a net whose weights are functions of those of another."""
+    found = net.__new__(type(net))
+    found.__dict__ = net.__dict__.copy()
+    found._parameters = {
+        name: None if p is None else p.clone() for name, p in net._parameters.items()
+    }
+    found._modules = {name: clone(part) for name, part in net._modules.items()}
+    return found
 
 
 def prototypes(net: nn.Module, tasks: Tasks, rule: Rule) -> Tensor:

@@ -12,6 +12,7 @@ from scipy.special import expit
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
+from ...base.naming import naming
 from ...containers import Bags
 from ..inputs import holds_bags
 from ._template import read_vectors
@@ -153,12 +154,14 @@ class BagOutputs(ClassifierMixin):
 
     def _decisions(self, X: Any) -> Array:
         bags = self._read(X)
-        low, high = self._bounds(self._scorer, bags)
+        with naming("X"):  # what was trained on dense rows may refuse sparse ones
+            low, high = self._bounds(self._scorer, bags)
         return distance(low, high, self._cut, self._slope)
 
     def _instance_decisions(self, X: Any) -> tuple[Array, Bags]:
         bags = self._read(X)
-        raw = self._raw_scores(self._scorer, bags.values)
+        with naming("X"):
+            raw = self._raw_scores(self._scorer, bags.values)
         return self._slope * (raw - self._cut), bags
 
     def _classes_of(self, decisions: Array) -> Array:
