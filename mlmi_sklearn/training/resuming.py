@@ -65,7 +65,13 @@ class Resumable:
         super().on_epoch_begin(net, *args, **kwargs)  # type: ignore[misc]
 
     def take_up(self, state: dict[str, Any]) -> None:
-        """Continue from a state of :func:`training_state`."""
+        """Continue from where another process was.
+
+        Parameters
+        ----------
+        state : dict
+            From :func:`training_state`.
+        """
         restore_training(self, state)
 
 
