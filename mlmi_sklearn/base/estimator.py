@@ -37,7 +37,7 @@ from ..training.streams import BlockRows
 from .checkpoints import checkpointed
 from .compat import CallbackSupportMixin, with_callbacks
 from .constraints import TRAINING_CONSTRAINTS
-from .inputs import as_tensor, read_weight
+from .inputs import as_tensor, read_weight, require_finite_outputs
 from .later import Later, finish, recall
 from .nested import NestedParams
 from .netbuild import build_module, make_callbacks, make_net, prediction_net
@@ -355,7 +355,8 @@ class TorchEstimator(NestedParams, CallbackSupportMixin, Stages):
             TrainingData(rows, Targets(None)),
             self._rows_per_prediction(inputs),
         )
-        return self.net_.raw_outputs(data, size, method).numpy()
+        found: Array = self.net_.raw_outputs(data, size, method).numpy()
+        return require_finite_outputs(found) if method == "__call__" else found
 
     # -- pickling -------------------------------------------------------------------
 

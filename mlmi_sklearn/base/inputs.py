@@ -26,6 +26,7 @@ __all__ = [
     "read_array",
     "read_targets",
     "read_weight",
+    "require_finite_outputs",
     "require_moderate",
     "require_no_dates",
     "require_shape",
@@ -177,6 +178,16 @@ def _with_missing(X: Any) -> NDArray[Any]:
     if X.dtype.kind in "biuf":
         return X.astype(np.result_type(X, np.float32)).filled(np.nan)
     return X.astype(object).filled(None)
+
+
+def require_finite_outputs(outputs: NDArray[Any]) -> NDArray[Any]:
+    """Return outputs of a model, or raise a ValueError if they are not finite."""
+    if not np.isfinite(outputs).all():
+        raise ValueError(
+            "X holds rows on which the outputs of the model are not finite: they are "
+            "too far from those of fit. Scale X as in fit, or drop such rows."
+        )
+    return outputs
 
 
 def require_no_dates(X: Any, name: str) -> None:

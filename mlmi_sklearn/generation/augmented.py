@@ -12,7 +12,8 @@ from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array
 
-from ..base.naming import check_classes
+from ..base.inputs import require_no_dates
+from ..base.naming import check_classes, naming
 from .augmented_base import Augmented, inner_has
 from .augmented_rows import balancing_rows, proportional_rows
 
@@ -288,7 +289,9 @@ class AugmentedRegressor(Augmented, RegressorMixin, BaseEstimator):
 
     def _check_targets(self, y: Array) -> Array:
         kinds = [np.float64, np.float32]
-        found: Array = check_array(y, ensure_2d=False, dtype=kinds, input_name="y")
+        require_no_dates(y, "y")
+        with naming("y"):
+            found: Array = check_array(y, ensure_2d=False, dtype=kinds, input_name="y")
         return found
 
     def _rows(self, y: Array, source: np.random.Generator) -> Array:

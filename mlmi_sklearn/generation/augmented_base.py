@@ -28,7 +28,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from ..base.inputs import as_host_array, require_no_dates
+from ..base.inputs import as_host_array, plain_numbers, require_no_dates
 from ..base.naming import naming
 from ..base.state import rollback
 from ..components.doclink import DocumentationLink
@@ -122,7 +122,8 @@ class Augmented(DocumentationLink, PlainState, MetaEstimatorMixin):
             estimator, sampler = clone(self._inner()), self._new_sampler(rng)
             to_estimator, to_sampler = self._routed(estimator, sampler, given)
             known = rows_with_weight(to_estimator, len(y))
-            drawn = self._synthesise(sampler, X, y, known, to_sampler, rng)
+            with naming("X", "y", *to_sampler):
+                drawn = self._synthesise(sampler, X, y, known, to_sampler, rng)
             self._train(estimator, X, y, drawn, to_estimator)
         return self
 
@@ -145,6 +146,7 @@ class Augmented(DocumentationLink, PlainState, MetaEstimatorMixin):
             if not hasattr(X, "columns"):
                 require_no_dates(X, "X")
         with naming("y"):
+            y = y.toarray() if hasattr(y, "toarray") else y  # indicators of labels
             y = _check_y(as_host_array(y), multi_output=True, estimator=self)
             if y.dtype == np.float16:  # pandas finds no labels among these
                 y = y.astype(np.float32)
@@ -247,6 +249,8 @@ class Augmented(DocumentationLink, PlainState, MetaEstimatorMixin):
         check_is_fitted(self)
         with naming("X"):
             X = X if hasattr(X, "columns") else as_host_array(X)
+            if getattr(X, "dtype", None) == np.longdouble:
+                X = plain_numbers(X, "X")
             return getattr(self.estimator_, method)(X)
 
     @available_if(inner_has("score"))

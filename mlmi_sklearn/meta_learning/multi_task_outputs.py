@@ -18,6 +18,7 @@ from torch import nn
 from ..base import ClassifierOutputs, RegressorOutputs, TorchEstimator, build_backbone
 from ..base.classification import has_probabilities, probabilities
 from ..base.inputs import as_tensor
+from ..base.naming import naming
 from ..base.netbuild import row_scorer
 from ..base.parts import Recipe, resolve_part
 from ..base.targets import Encoded, require_task
@@ -179,7 +180,9 @@ class MultiTaskModel(ClassifierOutputs, RegressorOutputs, TorchEstimator):
             return passed._replace(ids=self._codes_of(passed)), self.tasks_
         if ids is None:
             return passed, np.empty(0, dtype=object)
-        names, codes = encode_tasks(ids, _num_samples(passed.X))
+        with naming("X"):
+            n = _num_samples(passed.X)
+        names, codes = encode_tasks(ids, n)
         return passed._replace(ids=codes), names
 
     def _codes_of(self, passed: _Passed) -> Array | None:

@@ -15,7 +15,12 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 from torch import from_numpy, nn
 
 from ..base import Recipe, build_backbone, with_training_parameters
-from ..base.inputs import read_array, read_targets, require_shape
+from ..base.inputs import (
+    read_array,
+    read_targets,
+    require_finite_outputs,
+    require_shape,
+)
 from ..base.naming import check_classes
 from ..base.plan import Plan
 from ..base.targets import Encoded
@@ -152,7 +157,9 @@ class PrototypeClassifier(ClassifierMixin, BaseEstimator):
         means = from_numpy(self.prototypes_).to(z.dtype).unsqueeze(0)
         distance = self._meta()._recipe.options["distance"]
         raw = prototype_scores(z, means, distance)[0].numpy()
-        return np.where(np.isnan(self.prototypes_).any(axis=1), -np.inf, raw)
+        unseen = np.isnan(self.prototypes_).any(axis=1)
+        raw[:, unseen] = 0.0
+        return np.where(unseen, -np.inf, require_finite_outputs(raw))
 
     def _meta(self) -> Any:
         meta = getattr(self.prior, "estimator", self.prior)
