@@ -25,7 +25,7 @@ def outputs_together(fits: Sequence[TrainedFit], X: Any) -> list[Array]:
     Parameters
     ----------
     fits : sequence of TrainedFit
-        Of one class of estimators, trained on data of one form.
+        Of one class of estimators, trained on samples like these.
     X : object
         Samples, as ``predict`` takes them.
 
@@ -40,23 +40,27 @@ def outputs_together(fits: Sequence[TrainedFit], X: Any) -> list[Array]:
     ValueError
         If the samples are unusable, as ``predict`` says.
     """
-    first = fits[0].fitted_estimator()
+    groups: dict[int, list[TrainedFit]] = defaultdict(list)
+    for fit in fits:
+        groups[id(fit.nets)].append(fit)
+    found: dict[int, Array] = {}
+    for group in groups.values():
+        raw = _of_group(group, X)
+        if raw is None:
+            return []
+        found |= {id(fit): of_one for fit, of_one in zip(group, raw, strict=True)}
+    return [found[id(fit)] for fit in fits]
+
+
+def _of_group(fits: Sequence[TrainedFit], X: Any) -> Array | None:
+    """Return outputs (K, n_samples, n_outputs) of nets of one stack, or None."""
+    first, nets = fits[0].fitted_estimator(), fits[0].nets
+    assert nets is not None
     inputs = first._read_inputs(X, reset=False)
     rows = first._rows(inputs, getattr(torch, first._recipe.dtype))
     if not isinstance(rows, TensorRows):
-        return []
-    groups: dict[int, list[int]] = defaultdict(list)
-    for place, fit in enumerate(fits):
-        groups[id(fit.nets)].append(place)
-    found: list[Any] = [None] * len(fits)
-    values = rows.values.to(first.device_)
-    for places in groups.values():
-        nets = fits[places[0]].nets
-        assert nets is not None
-        numbers = [fits[place].number for place in places]
-        at_once = first._rows_at_once(inputs, nets.pattern.module_) // len(numbers)
-        parts = values.split(max(at_once, 1))
-        raw = torch.cat([nets.outputs(numbers, part) for part in parts], dim=1)
-        for place, of_one in zip(places, raw.numpy(), strict=True):
-            found[place] = of_one
-    return found
+        return None
+    numbers = [fit.number for fit in fits]
+    at_once = first._rows_at_once(inputs, nets.pattern.module_) // len(numbers)
+    parts = rows.values.to(first.device_).split(max(at_once, 1))
+    return torch.cat([nets.outputs(numbers, part) for part in parts], 1).numpy()

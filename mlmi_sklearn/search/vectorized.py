@@ -99,7 +99,8 @@ class VectorizedSearchCV(DocumentationLink, GridSearchCV):
     Sums are formed in another order than for one net, so weights differ in the last
     digits, and now and then, where rounding decides whether a unit is on or whether a
     validation loss is the best so far, by more.
-    With ``float64`` data they agree to about 1e-14.
+    With ``float64`` data they agree to about 1e-14. Scores that are tied but for that
+    may be ranked otherwise than by ``GridSearchCV``.
 
     Examples
     --------
