@@ -14,6 +14,7 @@ from sklearn.utils import Tags, _safe_indexing
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from ..base.inputs import as_tensor, read_array, require_shape
+from ..base.naming import naming
 from ..base.plan import Plan, split_rows
 from ..base.targets import Encoded
 from ..base.warn import warn_user
@@ -152,7 +153,8 @@ class DomainEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DomainM
         if not (isinstance(X, Stacked) and X.domains.is_target.any()):
             self._warn_of_no_target(X, sample_domain, apart[0])
         elif isinstance(y, StackedTargets) and self.target_labels == "use":
-            warn_of_a_label_that_is_none(y, X.domains.is_target)
+            with naming("y"):
+                warn_of_a_label_that_is_none(y, X.domains.is_target)
         return stacked
 
     def _warn_of_no_target(self, X: Any, sample_domain: Any, X_target: Any) -> None:
@@ -310,7 +312,8 @@ def _extended(sample_weight: Any, X: Any, stacked: Any) -> Any:
     """Give weight 1 to rows of the target that were passed apart from the source."""
     if sample_weight is None or not isinstance(stacked, Stacked):
         return sample_weight
-    weight = np.asarray(sample_weight)
+    with naming("sample_weight"):
+        weight = np.asarray(sample_weight)
     n, n_given = len(stacked.domains), _num_samples(X)
     if weight.shape != (n_given,) or n == n_given:
         return sample_weight

@@ -140,6 +140,8 @@ def stack(
         If two ways are mixed, or lengths differ.
     """
     domains: Domains | None
+    with naming("X"):
+        X = as_host_array(X)
     X = X.tocsr() if sparse.issparse(X) else X  # most formats have no rows
     if X_target is not None:
         X, y, domains, known = _join(X, y, sample_domain, X_target, y_target, integers)
