@@ -17,7 +17,7 @@ def over_tasks() -> Scaling:
     def make(tasks: int) -> Callable[[], object]:
         return vectors(Rule(1, 0.1), 5, tasks // 16).fit
 
-    return Scaling("tasks", (320, 640, 1280, 2560, 5120), make)
+    return Scaling("tasks", (160, 400, 800, 1600), make)
 
 
 @case("meta_learning", "fit over inner steps", threads=(1,))

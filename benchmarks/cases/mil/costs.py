@@ -14,7 +14,7 @@ def over_bags() -> Scaling:
         task = Task("attention", *make_bags(np.full(n, 30)), 16, 2)
         return task.ours
 
-    return Scaling("bags", (100, 200, 400, 800, 1_600), make)
+    return Scaling("bags", (320, 800, 1_600, 3_200), make)
 
 
 @case("mil", "fit over instances, 64 bags", threads=(1,))
@@ -23,4 +23,4 @@ def over_instances() -> Scaling:
         task = Task("attention", *make_bags(np.full(64, n // 64)), 16, 2)
         return task.ours
 
-    return Scaling("instances", (6_400, 12_800, 25_600, 51_200), make)
+    return Scaling("instances", (10_240, 25_600, 51_200, 102_400), make)
