@@ -20,6 +20,8 @@ __all__ = ["holds_images", "image_names", "list_images", "opened"]
 
 def holds_images(X: Any) -> bool:
     """Tell whether X holds images, or where they are, rather than rows of a table."""
+    if isinstance(X, type):  # left to the errors of tables
+        return False
     if isinstance(X, Bags):
         raise BagError(
             "X holds bags, but TileGrid makes bags of images: pass a list of images or "

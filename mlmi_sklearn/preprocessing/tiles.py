@@ -306,7 +306,8 @@ class TileGrid(  # type: ignore[call-arg]  # a keyword of a base mypy cannot see
         wrap = FunctionTransformer(feature_names_out="one-to-one")
         if hasattr(self, "_sklearn_output_config"):
             wrap.set_output(**self._sklearn_output_config)
-        return wrap.fit_transform(X if hasattr(X, "columns") else rows)
+        with naming("X"):
+            return wrap.fit_transform(X if hasattr(X, "columns") else rows)
 
     def _tile(self, images: list[Any], number: int) -> tuple[Array, Array]:
         """Return tiles of one image and their (x, y)."""
@@ -386,5 +387,7 @@ def _warn_of_glass(number: int, best: float, least: float) -> None:
 
 def _plain(X: Any) -> Any:
     """Return a table, or an array in which NaN stands for what a mask hides."""
+    if isinstance(X, type):
+        raise TypeError(f"got the class {X.__name__}, not an array.")
     known = isinstance(X, np.ma.MaskedArray) or hasattr(X, "detach")
     return as_numpy(X) if known else X
