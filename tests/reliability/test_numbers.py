@@ -352,15 +352,11 @@ def test_a_fold_of_one_class(name):
     assert 0 <= score <= 1
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("cls", [NetClassifier, ProtoNetClassifier])
-def test_a_hundred_thousand_labels(cls):
-    n = 200_000
-    rows = np.random.default_rng(0).normal(size=(n, 2)).astype(np.float32)
-    y = np.arange(n) // 2 * 10_007
-    params = {"backbone__hidden": 2, "batch_size": 4096}
-    if cls is ProtoNetClassifier:
-        params = {"episodes_per_epoch": 1}
-    fitted = cls(max_epochs=1, random_state=0, **params).fit(rows[:4096], y[:4096])
-    assert len(fitted.classes_) == 2048
+def test_thousands_of_labels(cls):
+    rows = np.random.default_rng(0).normal(size=(4096, 2)).astype(np.float32)
+    y = np.arange(4096) // 2 * 10_007
+    params = {} if cls is NetClassifier else {"episodes_per_epoch": 1}
+    fitted = cls(max_epochs=1, random_state=0, **params).fit(rows, y)
+    assert_array_equal(fitted.classes_, np.unique(y))
     assert set(fitted.predict(rows[:9])) <= set(y.tolist())
