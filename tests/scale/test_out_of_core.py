@@ -1,4 +1,4 @@
-"""Training in a tenth of the memory of the features (dask: a fifth), by the kernel.
+"""Training in a tenth of the memory of the features (dask, workers: a fifth), by the kernel.
 
 A process may add a fixed amount of private writable memory (``RLIMIT_DATA``, which
 pages of mapped files are not part of) to what it has after a first small fit; workers
@@ -20,7 +20,7 @@ LIMIT_MB = 40
 LARGE_LIMIT_MB = 50
 # Whatever the size of the data, dask takes some for its graph and its scheduler, and
 # batches of all workers wait in the process that trains.
-LIMITS_MB = {"dask": 100, "loader, 2 workers": 75}
+LIMITS_MB = {"dask": 100, "loader, 2 workers": 100}
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/status").exists() or "linux" not in sys.platform,
