@@ -1,9 +1,9 @@
-"""Training in a tenth of the memory of the features (dask, workers: a fifth), by the kernel.
+"""Training in a tenth of the memory of the features (dask, workers: a fifth).
 
-A process may add a fixed amount of private writable memory (``RLIMIT_DATA``, which
-pages of mapped files are not part of) to what it has after a first small fit; workers
-of a loader inherit the limit. Reading all features at once fails there; every kind of
-stream, and bags in files, train and predict.
+The kernel sees to it. A process may add a fixed amount of private writable memory
+(``RLIMIT_DATA``, which pages of mapped files are not part of) to what it has after a
+first small fit; workers of a loader inherit the limit. Reading all features at once
+fails there; every kind of stream, and bags in files, train and predict.
 """
 
 import importlib.util
