@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from sklearn.utils.multiclass import check_classification_targets
 
 from ..containers.naming import naming
@@ -26,7 +27,6 @@ def check_classes(y: Any) -> None:
 
     Examples
     --------
-    >>> import numpy as np
     >>> check_classes(np.array([0, 1]))
     >>> check_classes(np.array([0, "a"], dtype=object))
     Traceback (most recent call last):
@@ -34,7 +34,7 @@ def check_classes(y: Any) -> None:
     ValueError: y holds labels of several types, int and str. Pass labels of one type.
     """
     if getattr(getattr(y, "dtype", None), "kind", None) == "O":
-        types = sorted({_type_name(label) for label in y.ravel().tolist()})
+        types = sorted({_type_name(label) for label in np.ravel(np.asarray(y)).tolist()})
         if len(types) > 1:
             raise ValueError(
                 f"y holds labels of several types, {' and '.join(types)}. Pass labels "

@@ -240,12 +240,15 @@ class GenerativeEstimator(Reading, TorchEstimator):
         if net.interrupted_:
             message = _INTERRUPTED.format(type(self).__name__, net.steps_done_)
             warn_user(message, FitInterruptedWarning)
-        warn_of_dead_players(type(self).__name__, net)
+        self._warn_of_dead_players(net)
         attributes |= {"_seed": plan.noise_seed, "_calls": 0}
         done = net.steps_before + net.steps_done_
         attributes["best_iter_"] = done
         if checkpoint is not None and checkpoint.best_step_:
             attributes["best_iter_"] = net.steps_before + checkpoint.best_step_
+
+    def _warn_of_dead_players(self, net: Any) -> None:
+        warn_of_dead_players(type(self).__name__, net)
 
     def _split(self, inputs: GANInputs, plan: Plan) -> tuple[GANInputs, Any]:
         """Set rows aside to judge samples by, if training may end early."""

@@ -51,7 +51,6 @@ def wide(values):
 
 CONTAINERS = [
     *same(
-        lists=lambda v: v.tolist(),
         tuples=lambda v: tuple(map(tuple, v.tolist())),
         frame=frame,
         frame_without_names=pd.DataFrame,
@@ -65,6 +64,7 @@ CONTAINERS = [
     ),
     *same(["bags"], list_of_rows=list),
     *close(
+        lists=lambda v: v.tolist(),  # which are of double precision
         frame_of_objects=lambda v: frame(v).astype(object),
         frame_of_nullables=lambda v: frame(v).astype("Float64"),
     ),
