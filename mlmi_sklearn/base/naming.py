@@ -34,7 +34,8 @@ def check_classes(y: Any) -> None:
     ValueError: y holds labels of several types, int and str. Pass labels of one type.
     """
     if getattr(getattr(y, "dtype", None), "kind", None) == "O":
-        types = sorted({_type_name(label) for label in np.ravel(np.asarray(y)).tolist()})
+        labels = np.ravel(np.asarray(y)).tolist()
+        types = sorted({_type_name(label) for label in labels})
         if len(types) > 1:
             raise ValueError(
                 f"y holds labels of several types, {' and '.join(types)}. Pass labels "
