@@ -23,8 +23,8 @@ __all__ = ["put_channels_last"]
 def put_channels_last(module: nn.Module) -> None:
     """Lay out the weights of convolutions with the channels last, in place.
 
-    Only where there is maximum pooling, which is what gains most: nets of residual blocks
-    or of strides are no faster, and players of images a little slower.
+    Only where there is maximum pooling, which is what gains most: nets of residual
+    blocks or of strides are no faster, and players of images a little slower.
 
     A module with parts from elsewhere is left alone: their ``forward`` may ask for a
     ``view`` that only PyTorch's usual order allows.
