@@ -70,7 +70,7 @@ class Resumable:
         Parameters
         ----------
         state : dict
-            From :func:`training_state`.
+            What ``training_state`` returned.
         """
         restore_training(self, state)
 
