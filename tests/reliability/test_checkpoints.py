@@ -142,6 +142,20 @@ def test_whatever_changes_in_training_is_there_again(case, after, tmp_path):
     assert same(found, expected)
 
 
+def test_a_module_is_known_by_its_weights_as_the_next_process_makes_it(tmp_path):
+    def model(after=0):
+        torch.manual_seed(0)
+        module = torch.nn.Sequential(torch.nn.Linear(6, 4), torch.nn.ReLU())
+        callbacks = [Dying(after)]
+        return NetClassifier(module, max_epochs=4, random_state=0, callbacks=callbacks)
+
+    with pytest.raises(Death):
+        model(2).set_params(checkpoint=tmp_path).fit(X, Y)
+    found = model().set_params(checkpoint=tmp_path).fit(X, Y)
+    assert list(tmp_path.iterdir()) == []
+    assert same(found, model().fit(X, Y))
+
+
 def test_layers_that_were_unfrozen_are_so_again(tmp_path):
     source = NetClassifier(max_epochs=1, random_state=0).set_params(
         backbone__hidden=(8, 8)
