@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import sys
+import warnings
 from pathlib import Path
 
 os.environ.setdefault("MLMI_SKLEARN_PLUGINS", "none")
@@ -47,6 +48,33 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("repeatable")
+
+
+@pytest.fixture(scope="module")
+def start_ray():
+    """What starts Ray on this machine; options go to ``ray.init``."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    ray = pytest.importorskip("ray")
+    from ray.util.joblib import register_ray
+
+    def start(**options):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                ray.init(
+                    num_cpus=2,
+                    include_dashboard=False,
+                    object_store_memory=100 * 2**20,
+                    _node_ip_address="127.0.0.1",
+                    logging_level="ERROR",
+                    **options,
+                )
+            except (OSError, RuntimeError, TimeoutError) as error:
+                pytest.skip(f"Ray cannot start here: {error}")
+        register_ray()
+
+    yield start
+    ray.shutdown()
 
 
 @pytest.fixture(scope="session")

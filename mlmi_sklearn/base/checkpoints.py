@@ -58,7 +58,7 @@ def checkpointed(
     if folder is None:
         yield {}
         return
-    _require_a_seed(estimator)
+    _require_repeatable(estimator)
     folder = _made(Path(os.fspath(folder)))
     name = type(estimator).__name__
     path = folder / f"{name}-{_digest(estimator, net, plan, data)}.mlmi"
@@ -96,12 +96,6 @@ class _Writer(Callback):
     def __init__(self, path: Path, every: int) -> None:
         self.path = path
         self.every = every
-
-    def training_state(self) -> None:
-        """Return nothing: it keeps nothing."""
-
-    def load_training_state(self, state: None) -> None:
-        """Take nothing."""
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Write, if it is time; a disk that is full does not end the training."""
@@ -146,7 +140,7 @@ def _read(path: Path) -> Any:
         return None
 
 
-def _require_a_seed(estimator: Any) -> None:
+def _require_repeatable(estimator: Any) -> None:
     if estimator.random_state is None:
         raise ValueError(
             "checkpoint: a training can be taken up again only if its random numbers "

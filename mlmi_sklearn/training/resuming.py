@@ -15,8 +15,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .snapshot import Snapshot
-
 __all__ = [
     "Resumable",
     "StateError",
@@ -82,7 +80,7 @@ def capture(value: Any, name: str = "") -> Any:
     ----------
     value : object
         A module, an optimiser, a generator of random numbers, a scaler, a tensor,
-        containers of such, or an object with ``state_dict``.
+        containers of such, or an object with ``training_state`` or ``state_dict``.
     name : str
         What to call it in an error.
 
@@ -109,8 +107,6 @@ def capture(value: Any, name: str = "") -> Any:
         return value.get_state()
     if isinstance(value, np.random.Generator):
         return value.bit_generator.state
-    if isinstance(value, Snapshot):
-        return [capture(t) for t in value.tensors]
     if isinstance(value, dict):
         return {k: capture(v, f"{name}[{k!r}]") for k, v in value.items()}
     if isinstance(value, (list, tuple)):
@@ -151,9 +147,6 @@ def restore(value: Any, state: Any) -> Any:
         value.set_state(state)
     elif isinstance(value, np.random.Generator):
         value.bit_generator.state = state
-    elif isinstance(value, Snapshot):
-        for own, other in zip(value.tensors, state, strict=True):
-            own.copy_(other)
     elif isinstance(value, Tensor):
         return state.to(value.device)
     elif isinstance(value, dict):

@@ -34,11 +34,6 @@ class Snapshot:
         self._live += [b for b in module.buffers() if b is not None]
         self._kept = [t.clone() for t in self._live]
 
-    @property
-    def tensors(self) -> list[Tensor]:
-        """The remembered weights and buffers."""
-        return self._kept
-
     def take(self) -> None:
         """Copy the present weights."""
         if self._live:
@@ -63,6 +58,15 @@ class Snapshot:
         """Write the remembered weights back into the module."""
         if self._live:
             torch._foreach_copy_(self._live, self._kept)
+
+    def training_state(self) -> list[Tensor]:
+        """Return the remembered weights, on the CPU."""
+        return [kept.cpu().clone() for kept in self._kept]
+
+    def load_training_state(self, state: list[Tensor]) -> None:
+        """Remember other weights, those of an earlier process."""
+        for kept, other in zip(self._kept, state, strict=True):
+            kept.copy_(other)
 
     def is_finite(self) -> bool:
         """Whether every present weight is a finite number."""

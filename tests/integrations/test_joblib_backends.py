@@ -4,7 +4,6 @@ Each backend is a local cluster of two processes that do not share memory with t
 """
 
 import os
-import warnings
 
 import joblib
 import numpy as np
@@ -49,26 +48,9 @@ def dask():
 
 
 @pytest.fixture(scope="module")
-def ray():
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    ray = pytest.importorskip("ray")
-    from ray.util.joblib import register_ray
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            ray.init(
-                num_cpus=WORKERS,
-                include_dashboard=False,
-                object_store_memory=100 * 2**20,
-                _node_ip_address="127.0.0.1",
-                logging_level="ERROR",
-            )
-        except (OSError, RuntimeError, TimeoutError) as error:
-            pytest.skip(f"Ray cannot start here: {error}")
-    register_ray()
-    yield {"backend": "ray"}
-    ray.shutdown()
+def ray(start_ray):
+    start_ray()
+    return {"backend": "ray"}
 
 
 @pytest.fixture(scope="module", params=["loky", "dask", "ray"])

@@ -70,28 +70,10 @@ def test_workers_of_loky_see_one_gpu_each(gpus, each):
 
 
 @pytest.mark.slow
-def test_workers_of_ray_get_the_gpus_that_they_ask_for(monkeypatch):
+def test_workers_of_ray_get_the_gpus_that_they_ask_for(monkeypatch, start_ray):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
-    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    ray = pytest.importorskip("ray")
-    from ray.util.joblib import register_ray
-
-    try:
-        ray.init(
-            num_cpus=2,
-            num_gpus=2,  # Ray takes our word for it
-            include_dashboard=False,
-            object_store_memory=100 * 2**20,
-            _node_ip_address="127.0.0.1",
-            logging_level="ERROR",
-        )
-    except (OSError, RuntimeError, TimeoutError) as error:
-        pytest.skip(f"Ray cannot start here: {error}")
-    register_ray()
-    try:
-        options = {"num_gpus": 1}
-        with joblib.parallel_config("ray", n_jobs=2, ray_remote_args=options):
-            found = set(Parallel()(delayed(seen)(i) for i in range(8)))
-    finally:
-        ray.shutdown()
+    start_ray(num_gpus=2)  # Ray takes our word for it
+    options = {"num_gpus": 1}
+    with joblib.parallel_config("ray", n_jobs=2, ray_remote_args=options):
+        found = set(Parallel()(delayed(seen)(i) for i in range(8)))
     assert sorted(gpu for _, gpu in found) == ["0", "1"]
