@@ -61,7 +61,7 @@ test-all: $(VENV)/test.stamp
 
 # Every oddity with every estimator, then random combinations of them.
 FUZZ_EXAMPLES ?= 100
-fuzz: $(VENV)/test.stamp
+fuzz: $(VENV)/scale.stamp
 	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(RUN) -m pytest tests/reliability/test_fuzz.py -n 0 $(ARGS)
 
 # Local clusters of processes: not beside others, which would slow them down.

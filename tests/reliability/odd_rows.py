@@ -9,9 +9,8 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import polars as pl
-import pyarrow as pa
 import torch
-from oddities import collect, layouts, masked, objects, with_cell
+from oddities import collect, if_installed, layouts, masked, objects, with_cell
 from scipy import sparse
 
 from mlmi_sklearn import Bags
@@ -31,6 +30,12 @@ def frame(values, names=None, index=None):
 
 def columns(values):
     return {f"c{i}": values[:, i] for i in range(values.shape[1])}
+
+
+def arrow_table(values):
+    import pyarrow
+
+    return pyarrow.table(columns(values))
 
 
 def with_column(values, column):
@@ -56,11 +61,14 @@ CONTAINERS = [
         frame_without_names=pd.DataFrame,
         frame_in_disorder=lambda v, rng: frame(v, index=rng.permutation(len(v)) % 3),
         frame_with_unicode=lambda v: frame(v, ["ü🧠" * i for i in range(v.shape[1])]),
-        frame_of_arrow=lambda v: frame(v).astype("double[pyarrow]"),
         polars=lambda v: pl.DataFrame(columns(v)),
         tensor=lambda v: torch.from_numpy(v.copy()),
         tensor_with_gradient=lambda v: torch.from_numpy(v.copy()).requires_grad_(),
         tensor_column_major=lambda v: torch.from_numpy(v.T.copy()).T,
+        **if_installed(
+            "pyarrow",
+            frame_of_arrow=lambda v: frame(v).astype("double[pyarrow]"),
+        ),
     ),
     *same(["bags"], list_of_rows=list),
     *close(
@@ -75,7 +83,6 @@ CONTAINERS = [
         frame_with_levels=lambda v: frame(
             v, pd.MultiIndex.from_tuples([("a", i) for i in range(v.shape[1])])
         ),
-        arrow_table=lambda v: pa.table(columns(v)),
         csr=sparse.csr_matrix,
         csc=sparse.csc_array,
         coo=sparse.coo_array,
@@ -84,6 +91,7 @@ CONTAINERS = [
         dia=sparse.dia_array,
         bsr=sparse.bsr_array,
         sparse_tensor=lambda v: torch.from_numpy(v.copy()).to_sparse(),
+        **if_installed("pyarrow", arrow_table=arrow_table),
     ),
     *refused(
         sparse_with_inf=lambda v: sparse.csr_matrix(np.full_like(v, np.inf)),

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import torch
-from oddities import collect, layouts, masked, objects, with_cell
+from oddities import collect, if_installed, layouts, masked, objects, with_cell
 from scipy import sparse
 
 __all__ = ["BESIDE", "CLASSES", "NUMBERS"]
@@ -92,9 +92,12 @@ CLASSES = [
         categorical=lambda c: pd.Categorical(words(c)),
         nullable_integers=lambda c: pd.Series(c).astype("Int64"),
         strings=lambda c: pd.Series(words(c)).astype("string"),
-        arrow_strings=lambda c: pd.Series(words(c)).astype("string[pyarrow]"),
-        arrow_integers=lambda c: pd.Series(c).astype("int64[pyarrow]"),
         long_words=lambda c: np.array(["x" * 5000 + str(k) for k in c]),
+        **if_installed(
+            "pyarrow",
+            arrow_strings=lambda c: pd.Series(words(c)).astype("string[pyarrow]"),
+            arrow_integers=lambda c: pd.Series(c).astype("int64[pyarrow]"),
+        ),
     ),
     *unusual(
         bytes=lambda c: (c + 65).astype(np.uint8).view("S1"),
@@ -158,8 +161,11 @@ NUMBERS = [
         float32=lambda v: v.astype(np.float32),
         longdouble=lambda v: v.astype(np.longdouble),
         nullables=lambda v: pd.Series(v).astype("Float64"),
-        arrow_numbers=lambda v: pd.Series(v).astype("double[pyarrow]"),
         decimals=lambda v: objects(v, Decimal),
+        **if_installed(
+            "pyarrow",
+            arrow_numbers=lambda v: pd.Series(v).astype("double[pyarrow]"),
+        ),
     ),
     *unusual(
         column=lambda v: v[:, None],

@@ -18,13 +18,22 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from types import FunctionType
 from typing import Any
 
 import numpy as np
 
-__all__ = ["Oddity", "collect", "layouts", "masked", "objects", "with_cell"]
+__all__ = [
+    "Oddity",
+    "collect",
+    "if_installed",
+    "layouts",
+    "masked",
+    "objects",
+    "with_cell",
+]
 
 #: Where memory maps lie, for as long as this process runs.
 FOLDER = tempfile.TemporaryDirectory(prefix="mlmi-fuzz-")
@@ -60,6 +69,11 @@ def collect(argument, outcome, spares=(), **makers):
         Oddity(argument, name.replace("_", " "), outcome, with_rng(make), tuple(spares))
         for name, make in makers.items()
     ]
+
+
+def if_installed(package, **makers):
+    """Return makers that need an optional package; none where it is absent."""
+    return makers if find_spec(package) else {}
 
 
 class Subclass(np.ndarray):
