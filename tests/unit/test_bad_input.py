@@ -526,11 +526,14 @@ def test_divergence_of_a_new_estimator_leaves_finite_weights(cls, early_stopping
 def test_divergence_of_a_fitted_estimator_keeps_its_model(how):
     model = quick().fit(X, Y)
     expected, before = model.decision_function(X), contents(model)
+    usual = model.batch_size
     model.set_params(lr=1e30, batch_size=1, warm_start=how == "warm_start")
     fit = model.partial_fit if how == "partial_fit" else model.fit
     with pytest.raises(TrainingDivergedError, match=r"epoch \d, step \d"):
         fit(X.with_values(X.values * 1e140), Y)
     assert_untouched(model, before)
+    # Rows of other batches can differ in the last bit on some processors.
+    model.set_params(batch_size=usual)
     assert_array_equal(model.decision_function(X), expected)
     model.set_params(lr=1e-3)
     fit(X, Y)
