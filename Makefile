@@ -4,19 +4,23 @@ VENV := .venv
 BIN := $(VENV)/bin
 PLUGINS_VENV := .venv-plugins
 AUDIT_VENV := .venv-audit
+OLDEST_VENV := .venv-oldest
 PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/mlmi-sklearn-*/pyproject.toml))
 PEERS := $(patsubst benchmarks/peers/%.txt,%,$(wildcard benchmarks/peers/*.txt))
 # One thread: small nets gain nothing from more, and lose a lot on a busy machine.
 RUN := OMP_NUM_THREADS=1 MLMI_SKLEARN_PLUGINS=none $(BIN)/python
 
-.PHONY: help docs docs-linkcheck docs-clean demo test test-all fuzz lint audit scale bench bench-peers bench-science clean
+.PHONY: help docs docs-linkcheck docs-clean demo test test-all test-oldest fuzz lint mutation
+.PHONY: audit scale bench bench-peers bench-science clean
 
 help:
 	@echo "make demo      train on embedded real data; report in mlmi-demo/report.html"
 	@echo "make test      the tests, without the slow science"
 	@echo "make test-all  the tests and the slow science"
+	@echo "make test-oldest  the tests with the oldest releases that the package admits"
 	@echo "make fuzz      odd arguments for every estimator; FUZZ_EXAMPLES=1000 of each"
 	@echo "make test-plugins  the tests of each plugin in plugins/, in an environment of their own"
+	@echo "make mutation  small errors in PART=mil, and whether its tests notice; SAMPLE=150 of them"
 	@echo "make scale     clusters of processes, shared fits, data that do not fit in memory"
 	@echo "make lint      ruff, mypy, import-linter, codespell"
 	@echo "make audit     known weaknesses of the pinned versions (needs the network), dangerous calls"
@@ -46,6 +50,10 @@ $(VENV)/scale.stamp: $(VENV)/test.stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test,out-of-core,distributed,accelerate]"
 	touch $@
 
+$(VENV)/mutation.stamp: $(VENV)/test.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test,mutation]"
+	touch $@
+
 $(VENV)/docs.stamp: $(VENV)/base.stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[docs,images,resampling]"
 	touch $@
@@ -59,10 +67,25 @@ test: $(VENV)/test.stamp
 test-all: $(VENV)/test.stamp
 	$(RUN) -m pytest -n 2 $(ARGS)
 
+# What is left out of .ci/oldest.txt has no lower limit and comes as new as it is.
+$(OLDEST_VENV)/test.stamp: pyproject.toml .ci/oldest.txt
+	test -x $(OLDEST_VENV)/bin/python || $(PYTHON) -m venv $(OLDEST_VENV)
+	$(OLDEST_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c .ci/oldest.txt -e ".[test]"
+	touch $@
+
+test-oldest: $(OLDEST_VENV)/test.stamp
+	OMP_NUM_THREADS=1 MLMI_SKLEARN_PLUGINS=none $(OLDEST_VENV)/bin/python -m pytest -m "not slow" -n 2 $(ARGS)
+
 # Every oddity with every estimator, then random combinations of them.
 FUZZ_EXAMPLES ?= 100
 fuzz: $(VENV)/scale.stamp
 	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(RUN) -m pytest tests/reliability/test_fuzz.py -n 0 $(ARGS)
+
+# PART is one of those that .ci/mutation.py knows.
+PART ?= persistence
+SAMPLE ?= 150
+mutation: $(VENV)/mutation.stamp
+	$(BIN)/python .ci/mutation.py $(PART) --sample $(SAMPLE) $(ARGS)
 
 # Local clusters of processes: not beside others, which would slow them down.
 scale: $(VENV)/scale.stamp
@@ -144,4 +167,4 @@ docs-clean:
 	rm -rf docs/_build docs/auto_examples docs/api/*.rst docs/api/generated docs/api/backreferences docs/sg_execution_times.rst
 
 clean: docs-clean
-	rm -rf $(VENV) .venv-bench-* $(PLUGINS_VENV) $(AUDIT_VENV) build dist *.egg-info mlmi-demo
+	rm -rf $(VENV) .venv-bench-* $(PLUGINS_VENV) $(AUDIT_VENV) $(OLDEST_VENV) .mutation build dist *.egg-info mlmi-demo

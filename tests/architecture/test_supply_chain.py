@@ -144,9 +144,9 @@ def test_connections_within_the_machine_are_open():
         socket.create_connection(server.getsockname(), timeout=5).close()
 
 
-def pinned() -> dict[str, str]:
-    """Return the versions of constraints.txt."""
-    lines = (ROOT / "constraints.txt").read_text().splitlines()
+def pinned(file: str = "constraints.txt") -> dict[str, str]:
+    """Return the versions that a file of constraints names."""
+    lines = (ROOT / file).read_text().splitlines()
     found = [line.split(";")[0].strip() for line in lines if line[:1] not in ("", "#")]
     assert all("==" in line for line in found), "each line pins one version"
     return {_plain(n): v for n, v in (line.split("==") for line in found)}
@@ -162,3 +162,13 @@ def test_what_a_user_gets_by_default_is_pinned():
     wanted = [*project["dependencies"], *extras["test"], *extras["lint"]]
     names = {_plain(re.split(r"[\[<>=!~ ]", w)[0]) for w in wanted}
     assert not sorted(names - set(pinned()))
+
+
+def test_the_oldest_releases_under_test_are_the_oldest_that_are_admitted():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    limits = {_plain(n): v for n, v in (w.split(">=") for w in project["dependencies"])}
+    oldest = pinned(".ci/oldest.txt")
+    assert set(oldest) == set(limits)
+    for name, limit in limits.items():
+        # 2.0 admits 2.0.0 and is the same release.
+        assert (oldest[name] + ".0").startswith(limit.removesuffix(".0") + "."), name
