@@ -2,9 +2,9 @@
 
     python .ci/mutation.py persistence --sample 200
 
-mutmut changes a copy of the package, one mutant at a time, and runs the tests that reach
-the changed function. Tests that cannot bear its wrappers (they look at the frame of a
-caller, say) are found first and left out.
+mutmut changes a copy of the package, one mutant at a time, and runs the tests that
+reach the changed function. Tests that cannot bear its wrappers (they look at the frame
+of a caller, say) are found first and left out.
 """
 
 from __future__ import annotations
@@ -21,10 +21,9 @@ from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-COPIED = (
-    "mlmi_sklearn tests docs plugins benchmarks pyproject.toml setup.cfg Makefile "
-    "README.md CHANGELOG.md LICENSE constraints.txt"
-).split()
+COPIED = ["mlmi_sklearn", "tests", "docs", "plugins", "benchmarks", "Makefile"]
+COPIED += ["pyproject.toml", "setup.cfg", "constraints.txt"]
+COPIED += ["README.md", "CHANGELOG.md", "LICENSE"]
 
 #: What is changed, and the tests that have to notice.
 PARTS: dict[str, tuple[list[str], list[str]]] = {
@@ -133,23 +132,14 @@ def environment(work: Path) -> dict[str, str]:
 
 
 def mutmut(work: Path, jobs: int, *names: str) -> None:
-    """Run mutmut on some mutants, or all."""
-    command = [
-        sys.executable,
-        "-m",
-        "mutmut",
-        "run",
-        "--max-children",
-        str(jobs),
-        *names,
-    ]
-    log = work.parent / f"{work.name}.log"
-    with log.open("a") as out:
+    """Run mutmut on some mutants, or all; what it says goes to a log."""
+    command = [sys.executable, "-m", "mutmut", "run", f"--max-children={jobs}", *names]
+    with (work.parent / f"{work.name}.log").open("a") as log:
         subprocess.run(
             command,
             cwd=work,
             env=environment(work),
-            stdout=out,
+            stdout=log,
             stderr=subprocess.STDOUT,
             check=False,
         )
@@ -157,9 +147,9 @@ def mutmut(work: Path, jobs: int, *names: str) -> None:
 
 def unfit(work: Path, part: str) -> list[str]:
     """Return the tests that fail with no mutant at work."""
+    options = ["--rootdir=.", "-q", "--tb=no", "-p", "no:cacheprovider", "-m=not slow"]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "--rootdir=.", "-q", "--tb=no", "-m"]
-        + ["not slow", "-p", "no:cacheprovider", *tests_of(work, part)],
+        [sys.executable, "-m", "pytest", *options, *tests_of(work, part)],
         cwd=work / "mutants",
         env={**environment(work), "MUTANT_UNDER_TEST": "stats"},
         capture_output=True,
@@ -207,15 +197,15 @@ def report(work: Path, names: list[str], show: bool) -> None:
 
 
 def patch(work: Path, name: str) -> str:
-    """Return the change of a mutant."""
-    command = [sys.executable, "-m", "mutmut", "show", name]
-    done = subprocess.run(
-        command, cwd=work, capture_output=True, text=True, check=False
-    )
-    changed = (
-        line for line in done.stdout.splitlines() if re.match(r"[-+][^-+]", line)
-    )
-    return "\n".join(changed)
+    """Return the lines that a mutant takes away and adds."""
+    text = subprocess.run(
+        [sys.executable, "-m", "mutmut", "show", name],
+        cwd=work,
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout
+    return "\n".join(re.findall(r"^[-+][^-+].*", text, re.MULTILINE))
 
 
 if __name__ == "__main__":
