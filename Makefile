@@ -74,7 +74,7 @@ $(OLDEST_VENV)/test.stamp: pyproject.toml .ci/oldest.txt
 	touch $@
 
 test-oldest: $(OLDEST_VENV)/test.stamp
-	OMP_NUM_THREADS=1 MLMI_SKLEARN_PLUGINS=none $(OLDEST_VENV)/bin/python -m pytest -m "not slow" -n 2 $(ARGS)
+	OMP_NUM_THREADS=1 MLMI_SKLEARN_PLUGINS=none $(OLDEST_VENV)/bin/python -m pytest -m "not slow" -n 2 -o filterwarnings= $(ARGS)
 
 # Every oddity with every estimator, then random combinations of them.
 FUZZ_EXAMPLES ?= 100
@@ -89,7 +89,7 @@ mutation: $(VENV)/mutation.stamp
 
 # Local clusters of processes: not beside others, which would slow them down.
 scale: $(VENV)/scale.stamp
-	$(RUN) -m pytest -m "slow or not slow" tests/scale tests/integrations/test_joblib_backends.py $(ARGS)
+	$(RUN) -m pytest -m "slow or not slow" tests/scale tests/integrations/test_joblib_backends.py tests/reliability/test_concurrency.py $(ARGS)
 
 # Each plugin declares what it needs, which is too heavy for the environment of the rest.
 $(PLUGINS_VENV)/plugins.stamp: pyproject.toml constraints.txt $(addsuffix /pyproject.toml,$(PLUGINS))

@@ -57,7 +57,7 @@ def cases():
             yield make, skip, groups
 
 
-@pytest.mark.parametrize(("make", "skip", "groups"), cases())
+@pytest.mark.parametrize(("make", "skip", "groups"), list(cases()))
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_weights_and_state_equal_those_of_the_optimizer(make, skip, groups, dtype):
     def start():
