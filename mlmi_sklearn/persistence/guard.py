@@ -49,7 +49,9 @@ def _new_elements(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> i
     if "end" in given and func._overloadpacket is torch.ops.aten.arange:
         start, step = given.get("start", 0), given.get("step", 1)
         return max(0, math.ceil((given["end"] - start) / step))
-    counts = [given[k] for k in ("steps", "n", "m") if isinstance(given.get(k), int)]
+    if func._overloadpacket is torch.ops.aten.eye:
+        return int(given["n"]) * int(given.get("m", given["n"]))
+    counts = [given[k] for k in ("steps", "n") if isinstance(given.get(k), int)]
     return math.prod(counts) if counts else 0
 
 

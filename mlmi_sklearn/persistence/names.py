@@ -126,7 +126,13 @@ def name_of(value: Any, role: str) -> str | None:
     if not isinstance(attribute, str):
         return None
     candidates = _ROLES[role][0]
-    near = [m for m in candidates if _shares_root(m, home)]
+    # Functions of numbers do not say which package they are of.
+    is_ufunc = isinstance(value, np.ufunc)
+    near = [
+        module
+        for module in candidates
+        if _shares_root(module, home) or (is_ufunc and module in _UFUNCS)
+    ]
     for module in sorted(near, key=lambda m: not home.startswith(m)):
         if _look_up(role, module, attribute) is value:
             return f"{module}:{attribute}"
