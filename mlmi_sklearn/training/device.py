@@ -47,7 +47,7 @@ def resolve_device(device: str) -> torch.device:
         resolved = torch.device(device)
         torch.empty(1, device=resolved).item()  # also refuses "meta", which has no data
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error).partition("\n")[0]
         raise ValueError(
             f"device={device!r} is not available here ({reason}); this machine offers "
             f"{_available_devices()}. Pass one of these, or device='auto'."

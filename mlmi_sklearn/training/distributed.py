@@ -200,7 +200,7 @@ class Ranks:
         try:
             action(*args, **keywords)
         except RuntimeError as error:
-            _Group.lost = str(error).splitlines()[0]
+            _Group.lost = str(error).partition("\n")[0]
             raise RuntimeError(_NO_ANSWER.format(reason=_Group.lost)) from error
 
     # -- staying in step --------------------------------------------------------------
