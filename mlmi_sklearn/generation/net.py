@@ -16,6 +16,7 @@ from ..training.net import LeanNet
 from ..training.optim import optimizer_options
 from ..training.seeding import generator_on_cpu
 from ..training.stepping import Stepper
+from ..training.uncompiled import without_compiler
 from .batches import Conditioned, GANBatches, GANData
 from .mixed import Players, in_precision
 from .objective import Objective, Settings
@@ -113,7 +114,8 @@ class GANNet(LeanNet):
             options.pop("fused", None)
         if not _takes(factory, "betas"):  # momenta of Adam and its kin
             options.pop("betas", None)
-        return factory(weights, **options)
+        with without_compiler():
+            return factory(weights, **options)
 
     def get_iterator(self, dataset: Any, training: bool = False) -> Any:
         """Draw batches of rows with their conditions."""

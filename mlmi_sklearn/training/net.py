@@ -33,6 +33,7 @@ from .resuming import Resumable
 from .shared_fit import epoch_mean, shared_fit, stop_together
 from .snapshot import Snapshot
 from .stepping import Stepper
+from .uncompiled import without_compiler
 
 __all__ = ["LeanNet", "StopTraining", "diverged_error"]
 
@@ -124,6 +125,7 @@ class LeanNet(Resumable, NeuralNet):
         self.criterion_ = self.criterion
         return self
 
+    @without_compiler()
     def initialize_optimizer(self, triggered_directly: Any = None) -> LeanNet:
         """Build the optimiser; remember its rates for the schedule."""
         super().initialize_optimizer()
@@ -160,10 +162,8 @@ class LeanNet(Resumable, NeuralNet):
         self.stepper_ = Stepper(self.optimizer_)
         groups = self.optimizer_.param_groups
         self.parameters_ = [p for group in groups for p in group["params"]]
-        parts = self.module_.modules()
-        self.weighted_norms_ = [
-            part for part in parts if isinstance(part, WeightedNorm)
-        ]
+        modules = self.module_.modules()
+        self.weighted_norms_ = [m for m in modules if isinstance(m, WeightedNorm)]
         self.tell_module_ = getattr(self.module_, "set_progress", None)
         self.follows_progress_ = bool(self.tell_module_ or self.schedule)
         self.total_epochs_ = self.epochs_planned or self.max_epochs

@@ -16,6 +16,8 @@ import torch
 from torch import Tensor
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
+from .uncompiled import step_uncompiled
+
 __all__ = ["Stepper"]
 
 _KERNELS: dict[type[Optimizer], str] = {
@@ -72,14 +74,14 @@ class Stepper:
             if p.grad is not None:
                 p.grad = _like(p, p.grad)
         if not self._groups:
-            self.optimizer.step()
+            step_uncompiled(self.optimizer)
             if self._waiting:
                 self.begin()
             return
         gradients = [[p.grad for p in group.owners] for group in self._groups]
         if any(g is None for of_group in gradients for g in of_group):
             self.end()
-            self.optimizer.step()
+            step_uncompiled(self.optimizer)
             self.begin()
             return
         for group, of_group in zip(self._groups, gradients, strict=True):

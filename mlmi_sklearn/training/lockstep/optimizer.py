@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 
 from ..net import LeanNet
 from ..stepping import Stepper
+from ..uncompiled import without_compiler
 from .weights import StackedWeights, laid_out
 
 __all__ = ["StackedOptimizer"]
@@ -38,7 +39,8 @@ class StackedOptimizer:
             for start, stop, options in self.runs
         ]
         self.rates = [float(group["lr"]) for group in groups]
-        self.optimizer: Optimizer = type(nets[0].optimizer_)(groups)
+        with without_compiler():
+            self.optimizer: Optimizer = type(nets[0].optimizer_)(groups)
         self.stepper = Stepper(self.optimizer)
 
     def part(
