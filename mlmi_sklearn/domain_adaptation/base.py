@@ -13,7 +13,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags, _safe_indexing
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
-from ..base.inputs import as_tensor, read_array, require_shape
+from ..base.inputs import as_host_array, as_tensor, read_array, require_shape
 from ..base.naming import naming
 from ..base.plan import Plan, split_rows
 from ..base.targets import Encoded
@@ -313,7 +313,7 @@ def _extended(sample_weight: Any, X: Any, stacked: Any) -> Any:
     if sample_weight is None or not isinstance(stacked, Stacked):
         return sample_weight
     with naming("sample_weight"):
-        weight = np.asarray(sample_weight)
+        weight = np.asarray(as_host_array(sample_weight))
     n, n_given = len(stacked.domains), _num_samples(X)
     if weight.shape != (n_given,) or n == n_given:
         return sample_weight

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import _num_samples, validate_data
+from torch import Tensor
 
 from ..base.inputs import as_host_array, plain_numbers, require_no_dates
 from ..base.naming import naming
@@ -143,6 +144,7 @@ def stack(
     with naming("X"):
         X = as_host_array(X)
     X = X.tocsr() if sparse.issparse(X) else X  # most formats have no rows
+    y, sample_domain = _readable(y), _readable(sample_domain)
     if X_target is not None:
         X, y, domains, known = _join(X, y, sample_domain, X_target, y_target, integers)
     else:
@@ -170,6 +172,12 @@ def stack(
         lost = np.zeros(len(domains), bool) if missing is None else missing
         hidden &= lost.reshape(len(hidden), -1).all(axis=1)
     return Stacked(X, domains), StackedTargets(y, hidden)
+
+
+def _readable(values: Any) -> Any:
+    """Return what numpy reads as it is meant: tensors on the host, masks as NaN."""
+    hides = isinstance(values, Tensor | np.ma.MaskedArray)
+    return as_host_array(values) if hides else values
 
 
 def _join(

@@ -204,8 +204,8 @@ class ImportanceWeightedClassifier(
         )
         if sample_weight is not None and X_target is not None:
             # Weights of the source alone; rows of the target have none.
-            rest = np.ones(_num_samples(X_target))
-            sample_weight = np.concatenate([np.asarray(sample_weight), rest])
+            given = np.asarray(as_host_array(sample_weight))
+            sample_weight = np.concatenate([given, np.ones(_num_samples(X_target))])
         with rollback(self):
             X, y, domains, weight = self._read(*stacked, sample_weight)
             self._learn(X, y, domains, weight)
