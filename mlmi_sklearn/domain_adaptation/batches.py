@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -21,6 +21,16 @@ __all__ = [
     "Stream",
     "without_short_tail",
 ]
+
+
+class _Coded(NamedTuple):
+    """Rows of a batch and the codes of their domains, moved like rows alone."""
+
+    rows: Any
+    codes: Tensor
+
+    def to(self, device: torch.device) -> _Coded:
+        return _Coded(self.rows.to(device), self.codes.to(device))
 
 
 class RowsOfDomains:
@@ -49,7 +59,7 @@ class RowsOfDomains:
 
     def narrow(self, start: int, stop: int) -> tuple[object, Tensor]:
         """Return rows ``start`` to ``stop``, and their codes."""
-        return self.rows.narrow(start, stop), self.codes[start:stop]
+        return _Coded(self.rows.narrow(start, stop), self.codes[start:stop])
 
     def to(self, device: torch.device) -> RowsOfDomains:
         """Move to ``device``."""
@@ -339,7 +349,5 @@ def _moved(stream: Stream | None, n: int, device: torch.device | None) -> Iterat
     for rows, targets in stream.batches(n):
         if device is None:
             yield rows, targets
-        elif isinstance(rows, tuple):
-            yield tuple(r.to(device) for r in rows), targets.to(device)
         else:
             yield rows.to(device), targets.to(device)
