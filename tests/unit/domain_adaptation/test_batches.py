@@ -281,10 +281,10 @@ def test_batches_are_moved_where_the_net_is(codes):
     found = DomainBatches(
         TensorBatches(numbered(4, codes=of_source), 2, device=device),
         Stream(numbered(5, 10, weight=[1.0] * 5, codes=codes), 2, generator),
-        Stream(numbered(3, 20, codes=codes and codes[:3]), 2, generator),
+        None,
     )
     batch, known = next(iter(found))
-    moved = [batch.source, batch.target, batch.labelled, batch.target_weight, known.y]
+    moved = [batch.source, batch.target, batch.target_weight, known.y]
     moved += [] if codes is None else batch.domains
     assert [tensor.device for tensor in moved] == [device] * len(moved)
     found.load_training_state({**found.training_state(), "factors": torch.ones(3)})
