@@ -68,6 +68,26 @@ def test_unbiased_mmd_leaves_out_pairs_with_oneself():
     assert torch.allclose(found, expected)
 
 
+@pytest.mark.parametrize("given", [(True, True), (True, False), (False, True)])
+def test_unbiased_mmd_with_weights(given):
+    """Pairs of different rows weigh as the products of their weights."""
+    zs, zt = samples()
+    weights = [torch.rand(len(z), dtype=F64) if g else None
+               for z, g in zip((zs, zt), given, strict=True)]  # fmt: skip
+
+    def mean(a, b, wa, wb, own):
+        wa, wb = (torch.ones(len(z)) if w is None else w for z, w in ((a, wa), (b, wb)))
+        pairs = torch.outer(wa.double(), wb.double())
+        pairs = pairs if own else pairs - pairs.diag().diag()
+        return (pairs * kernel(a, b, 3.0, [0])).sum() / pairs.sum()
+
+    (ws, wt) = weights
+    expected = mean(zs, zs, ws, ws, False) + mean(zt, zt, wt, wt, False)
+    expected = expected - 2 * mean(zs, zt, ws, wt, True)
+    module = MMDDivergence(4, n_kernels=1, bandwidth=3.0, unbiased=True)
+    assert torch.allclose(module(zs, zt, weights=weights), expected)
+
+
 def test_unbiased_mmd_is_zero_on_average_where_the_other_is_not():
     values = {True: [], False: []}
     for _ in range(200):
@@ -157,6 +177,43 @@ def test_penalty_of_a_linear_critic(slope, sizes):
     zs, zt = samples(*sizes, width=2)
     extra = module.train()(zs, zt) - module.eval()(zs, zt)
     assert float(extra.detach()) == pytest.approx(4 * (slope - 1) ** 2)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(("n", "m"), [(5, 5), (2, 7), (6, 3)])
+def test_penalty_by_hand(n, m, weighted):
+    """A third each of the mean over the source, the target, and points between.
+
+    Points lie between row k of either sample, the smaller gone through again, and
+    count by the product of both weights.
+    """
+    module = WassersteinDivergence(2, hidden=(9,), penalty=3.0).double()
+    zs, zt = samples(n, m, width=2)
+    ws, wt = torch.rand(n, dtype=F64), torch.rand(m, dtype=F64)
+    weights = (ws, wt) if weighted else None
+    ws, wt = (ws, wt) if weighted else (torch.ones(n).double(), torch.ones(m).double())
+    found = -module.eval()(zs, zt, weights=weights).detach()
+    torch.manual_seed(5)
+    found = found + module.train()(zs, zt, weights=weights).detach()
+    torch.manual_seed(5)
+    place = torch.rand(max(n, m), 1, dtype=F64)
+    rows = [(k % n, k % m) for k in range(max(n, m))]
+    between = torch.stack([zs[i] + t * (zt[j] - zs[i])
+                           for (i, j), t in zip(rows, place, strict=True)])  # fmt: skip
+    pairs = torch.stack([ws[i] * wt[j] for i, j in rows])
+
+    def deviation(z, w):
+        z = z.clone().requires_grad_()
+        slopes = torch.stack(
+            [
+                torch.autograd.grad(module.critic(z)[k, 0], z)[0][k]
+                for k in range(len(z))
+            ]
+        )
+        return (w * (slopes.norm(dim=1) - 1).square()).sum() / w.sum()
+
+    parts = deviation(zs, ws) + deviation(zt, wt) + deviation(between, pairs)
+    assert float(found) == pytest.approx(float(3.0 * parts.detach() / 3))
 
 
 def test_penalty_never_reaches_the_features():
