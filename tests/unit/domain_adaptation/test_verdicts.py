@@ -5,6 +5,7 @@ import pytest
 import torch
 from sklearn.utils import Bunch
 
+from mlmi_sklearn.domain_adaptation import diagnostics
 from mlmi_sklearn.domain_adaptation.diagnostics import (
     _accuracy_path,
     _distance,
@@ -216,3 +217,75 @@ def test_there_are_no_shares_of_numbers_of_several_labels_or_of_one_class():
     assert _shares(Bunch(to_probabilities_=None), source, target, known) is None
     net, source, target = sides(p, [1, 1, -1, -1], p)
     assert _shares(net, source, target, known) is None
+
+
+# -- rows that are looked at
+
+
+@pytest.mark.parametrize("most", [12, 30, 31])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_so_many_rows_of_either_side_are_looked_at(
+    toy, dann, most, weighted, monkeypatch
+):
+    """All rows, or a choice without repeats, with features, scores and codes."""
+    X, y, ids = toy
+    seen = []
+
+    def figures(estimator, net, sides, encoded, report):
+        seen.extend(sides)
+        return {}
+
+    monkeypatch.setattr(diagnostics, "_ROWS", most)
+    monkeypatch.setattr(diagnostics, "_figures", figures)
+    weight = np.linspace(1, 2, 70) if weighted else None
+    model = dann(diagnostics=True, dtype="float64").fit(X, y, ids, weight)
+    own = X[:, 0].tolist()
+    for side, sign, n in zip(seen, (1, -1), (40, 30), strict=True):
+        assert len(side.inputs) == min(n, most)
+        rows = [own.index(x) for x in side.inputs[:, 0]]
+        assert rows == sorted(set(rows))  # each once, in their order
+        assert (ids[rows] == sign).all()
+        np.testing.assert_array_equal(side.inputs, X[rows])
+        np.testing.assert_allclose(side.features, model.transform(X[rows]))
+        p = torch.softmax(torch.from_numpy(side.raw), 1).numpy()
+        np.testing.assert_allclose(p, model.predict_proba(X[rows]))
+        np.testing.assert_array_equal(side.y, np.where(sign < 0, -1, y[rows]))
+        if weighted:
+            np.testing.assert_allclose(side.weight, weight[rows])
+        # Under statistics of their own, these rows are centred.
+        assert side.own.shape == side.features.shape
+        assert not np.allclose(side.own, side.features)
+
+
+def test_features_of_a_shared_norm_are_measured_once(toy, dann):
+    model = dann(diagnostics=True, domain_norm="shared").fit(*toy)
+    assert set(model.pad_) == {"input", "features"}
+    assert np.isnan(model.adaptation_report_.pad_features_apart)
+    apart = dann(diagnostics=True).fit(*toy)
+    assert set(apart.pad_) == {"input", "features", "features_apart"}
+
+
+def test_without_a_critic_the_accuracy_is_that_of_the_distance(toy, dann):
+    model = dann(diagnostics=True, divergence="mmd").fit(*toy)
+    expected = 0.5 + model.pad_["features"] / 4
+    assert model.discriminator_accuracy_ == pytest.approx(expected)
+    assert model.adaptation_report_.discriminator_accuracy == expected
+    dann_report = dann(diagnostics=True).fit(*toy)
+    last = dann_report.history_["discriminator_accuracy"].iloc[-1]
+    assert dann_report.discriminator_accuracy_ == pytest.approx(last)
+
+
+def test_a_report_counts_and_quotes(toy, dann):
+    X, y, ids = toy
+    found = dann(diagnostics=True, lambda_=0.7).fit(X, y, ids)
+    quoted = found.adaptation_report_
+    assert (quoted.n_source, quoted.n_target, quoted.lambda_) == (40, 30, 0.7)
+    assert quoted.pad_input == found.pad_["input"] == _distance(X[ids > 0], X[ids < 0])
+    assert isinstance(quoted.label_shift, float)
+    shares = np.bincount(y[ids > 0]) / 40
+    shift = 0.5 * np.abs(found.class_shares_ - shares).sum()
+    assert quoted.label_shift == pytest.approx(shift)
+    blind = dann().fit(X, y, ids).adaptation_report_
+    for name in ("pad_input", "pad_features", "pad_features_apart", "label_shift"):
+        assert np.isnan(blind[name])
+    assert blind.label_shift_is_sure is False
