@@ -3,6 +3,7 @@
 Beside each refusal stands the value next to it that is still allowed.
 """
 
+import copy
 import io
 import re
 import zipfile
@@ -384,6 +385,35 @@ def test_compressed_archives_are_refused(compiled, name):
     small = rezipped(compiled[name], compression=zipfile.ZIP_DEFLATED)
     with pytest.raises(PersistenceError, match="'skops' is a compressed archive"):
         unpack(*skops_node(small))
+
+
+def test_an_archive_is_refused_for_one_compressed_member():
+    """Though what it expands to is less than all its headers."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("a", b"x" * 20, zipfile.ZIP_DEFLATED)
+        archive.writestr("b" * 200, b"")
+    with pytest.raises(PersistenceError, match="'skops' is a compressed archive"):
+        unpack(*skops_node(buffer.getvalue()))
+
+
+@pytest.mark.parametrize(("size", "refused"), [(10, False), (10_000, True)])
+def test_members_that_lie_on_top_of_each_other_are_refused(size, refused):
+    """A hundred names of one member are a bomb without compression."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("a", b"x" * size)
+        first = archive.infolist()[0]
+        for i in range(99):
+            again = copy.copy(first)
+            again.filename = again.orig_filename = f"a{i}"
+            archive.filelist.append(again)
+    data = np.frombuffer(buffer.getvalue(), np.uint8)
+    node = {"is": "skops", "data": array("|u1", [len(data)])}
+    # The small one goes on to skops, which finds nothing of its own in it.
+    told = "'skops' is a compressed archive" if refused else "schema.json"
+    with pytest.raises((PersistenceError, KeyError), match=told):
+        unpack(node, {"a": data})
 
 
 def test_arrays_that_claim_to_be_larger_than_they_are_are_refused(compiled):

@@ -106,6 +106,7 @@ def test_texts_need_no_pyarrow(storage, monkeypatch):
 COLUMNS = {
     "numbers": [1.5, np.nan, 3.0],
     "objects": pd.Series(["x", None, 1], dtype=object),
+    "objects that are texts": pd.Series(["x", "y", "z"], dtype=object),
     "texts": pd.Series(["x", "", "long"]),
     "times": pd.Series(pd.to_datetime(["2020-01-01", None, "2021-05-06"])),
     "times in seconds": pd.Series(np.array([1, 2, 3], "M8[s]")),

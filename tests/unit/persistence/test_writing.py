@@ -2,6 +2,7 @@
 
 import enum
 import functools
+import sys
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from scipy import special
 from sklearn.base import BaseEstimator
 from sklearn.feature_selection import f_classif
 from sklearn.metrics import accuracy_score
+from sklearn.neighbors import KDTree
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, LabelEncoder, StandardScaler
 from sklearn.svm import SVC
@@ -17,6 +19,7 @@ from sklearn.svm import SVC
 from mlmi_sklearn import MILClassifier, NetClassifier
 from mlmi_sklearn.base.parts import Part
 from mlmi_sklearn.exceptions import PersistenceError
+from mlmi_sklearn.persistence import foreign
 from mlmi_sklearn.persistence.api import _CODECS
 from mlmi_sklearn.persistence.classes import class_name, find_class
 from mlmi_sklearn.persistence.codec import Writer
@@ -149,6 +152,47 @@ def test_hooks_are_named_with_their_path(writer):
     )
 
 
+def test_compiled_types_that_are_not_known_to_be_safe_are_listed(writer, monkeypatch):
+    pytest.importorskip("skops")
+    X = np.arange(8.0).reshape(4, 2)
+    value = {"k": KDTree(X)}
+    monkeypatch.setattr(foreign, "_TRUSTED", [])
+    with pytest.raises(PersistenceError) as caught:
+        writer.pack(value, "x")
+    assert str(caught.value) == (
+        "x['k'] is made of types that are not known to be safe: "
+        "sklearn.metrics._dist_metrics.EuclideanDistance64, "
+        "sklearn.neighbors._kd_tree.KDTree. A file cannot hold it."
+    )
+
+
+def test_parts_of_scikit_learn_that_skops_cannot_write_are_named(writer):
+    pytest.importorskip("skops")
+
+    def reduce(self):
+        raise TypeError("it cannot be taken apart")
+
+    kind = type("Odd", (), {"__module__": "sklearn.odd", "__reduce__": reduce})
+    with pytest.raises(PersistenceError, match=r"^x\[0\] cannot be saved: ") as caught:
+        writer.pack([kind()], "x")
+    assert isinstance(caught.value.__cause__, Exception)
+
+
+def test_without_skops_the_part_that_needs_it_is_named(writer, monkeypatch):
+    monkeypatch.setitem(sys.modules, "skops.io", None)
+    monkeypatch.setitem(sys.modules, "skops", None)
+    advice = (
+        "needs the package skops, which is not installed: "
+        'pip install "mlmi-sklearn[persistence]".'
+    )
+    with pytest.raises(PersistenceError) as caught:
+        writer.pack([KDTree(np.ones((2, 2)))], "x")
+    assert str(caught.value) == f"saving x[0], a KDTree of scikit-learn, {advice}"
+    with pytest.raises(PersistenceError) as caught:
+        foreign._skops("the file")
+    assert str(caught.value) == f"the file {advice}"
+
+
 # -- names -----------------------------------------------------------------------------
 
 
@@ -240,6 +284,11 @@ class Own(BaseEstimator):
         return {"part": self.part}
 
 
+class FitsAlone:
+    def fit(self, X):
+        return self
+
+
 def own(value):
     return value
 
@@ -274,6 +323,13 @@ def register(kind):
         (NetClassifier(), own, "x", f"the function {__name__}.own", PLAIN),
         (NetClassifier(), Own, "x", f"the class {__name__}.Own", CLASS),
         (NetClassifier(), Own(), "x", f"an object of the class {__name__}.Own", CLASS),
+        (
+            NetClassifier(),
+            FitsAlone(),
+            "x",
+            f"an object of the class {__name__}.FitsAlone",
+            CLASS,
+        ),
         (NetClassifier(), enum.Enum, "x", "the class enum.Enum", PLAIN),
         (
             NetClassifier(),
