@@ -349,6 +349,20 @@ def test_what_is_shared_within_one_attribute_stays_shared():
     assert again["b"][0] is again["b"][1] is shared
 
 
+def test_what_cannot_be_made_flat_is_named():
+    hooked = torch.nn.Linear(1, 1)
+    hooked.register_forward_hook(lambda *args: None)
+    for value, path in (
+        (hooked, "net_"),
+        ([1, hooked], "net_[1]"),
+        ({"k": (hooked,)}, "net_['k'][0]"),
+        (torch.nn.Sequential(hooked), "net_.0"),
+    ):
+        with pytest.raises(PersistenceError) as caught:
+            flatten({"net_": value})
+        assert str(caught.value).startswith(f"{path} is a module with hooks, which a")
+
+
 def test_estimators_that_are_parameters_are_left_as_they_are():
     inner, spec = NetClassifier(), MLPBackbone(hidden=(2,))
     state = {"estimator": inner, "backbone": spec, "fitted_": inner}

@@ -243,6 +243,13 @@ def test_an_array_may_have_as_many_axes_as_numpy_allows():
     assert found.item() == 2.5
 
 
+@pytest.mark.parametrize(("dtype", "empty"), [("<U0", np.str_()), ("|S0", np.bytes_())])
+def test_an_empty_text_takes_no_bytes(dtype, empty):
+    found = unpack({"is": "scalar", "dtype": dtype, "data": ""})
+    assert type(found) is type(empty)
+    assert found == empty
+
+
 def test_empty_texts_are_not_made_by_the_million():
     """They take no byte in the file, and four each in memory."""
     nothing = {"a": np.empty(0, np.uint8)}
