@@ -83,7 +83,7 @@ def density_ratio(
     p = cross_val_predict(
         clone(classifier), Z, domain, cv=folds, method="predict_proba"
     )[:n, 1]
-    odds = p * n / np.maximum((1 - p) * m, np.finfo(float).tiny)
+    odds = p * n / np.maximum((1 - p) * m, SMALLEST * p * n)
     return np.clip(odds, SMALLEST, 1 / SMALLEST)
 
 

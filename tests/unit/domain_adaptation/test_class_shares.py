@@ -165,6 +165,8 @@ def test_float32_is_fine():
         ({"proba_target": np.ones((3, 3)) / 3}, "proba_target has 3 columns for 2"),
         ({"proba_source": -np.ones((4, 2))}, "proba_source must hold probabilities"),
         ({"proba_target": np.zeros((4, 2))}, "proba_target must hold probabilities"),
+        ({"proba_target": [[0.5, 0.5], [0.0, 0.0]]}, "proba_target must hold prob"),
+        ({"proba_target": [[1.5, -0.5]]}, "proba_target must hold probabilities"),
         ({"proba_target": [[np.nan, 1.0]]}, "proba_target contains NaN"),
         ({"y_source": [0, 1]}, "y_source has shape"),
         ({"classes": [0, 2]}, "1, which is not among classes"),
