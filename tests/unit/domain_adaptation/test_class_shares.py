@@ -238,6 +238,13 @@ def test_correction_of_classes_that_do_not_occur():
 def test_bad_shares(shares, message):
     with pytest.raises(ValueError, match=message):
         reweight_probabilities([[0.5, 0.5]], [0.5, 0.5], shares)
+    with pytest.raises(ValueError, match=message.replace("target", "source")):
+        reweight_probabilities([[0.5, 0.5]], shares, [0.5, 0.5])
+
+
+def test_bad_probabilities_have_their_name():
+    with pytest.raises(ValueError, match="Input proba contains NaN"):
+        reweight_probabilities([[np.nan, 0.5]], [0.5, 0.5], [0.5, 0.5])
 
 
 # -- cross-fitting ---

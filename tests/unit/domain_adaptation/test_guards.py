@@ -116,6 +116,89 @@ def test_negative_transfer(toy, dann, monkeypatch):
     assert safe.lambda_path_.tolist() == [0.0, 0.0]
 
 
+@pytest.fixture
+def judged(monkeypatch):
+    """Notes what reverse validation is asked for, and lets scores be chosen."""
+    calls, scores = [], {"own": 0.8, "control": 0.8}
+
+    def judge(model, rows, labels, domains, random_state):
+        calls.append((model, rows, labels, domains, random_state))
+        return scores["own" if model.lambda_ > 0 else "control"]
+
+    place = "mlmi_sklearn.domain_adaptation.transfer.reverse_validation_score"
+    monkeypatch.setattr(place, judge)
+    return calls, scores
+
+
+@pytest.mark.parametrize(
+    ("seed", "expected"),
+    [(7, 7), (np.int64(3), 3), (np.random.RandomState(0), 0), (None, 0)],
+    ids=str,
+)
+def test_both_candidates_are_judged_alike(toy, dann, judged, seed, expected):
+    X, y, ids = toy
+    calls, _ = judged
+    model = dann(
+        selection="check", random_state=seed, entropy=0.2, label_shift="em",
+        diagnostics=True, callbacks=[], warm_start=True,
+    ).fit(X, y, ids)  # fmt: skip
+    assert [(m.lambda_, m.entropy) for m, *_ in calls] == [(0.3, 0.2), (0.0, 0.0)]
+    for candidate, rows, labels, domains, random_state in calls:
+        assert candidate is not model
+        assert (candidate.selection, candidate.label_shift) == (None, "em")
+        assert (candidate.diagnostics, candidate.warm_start) == (False, False)
+        assert candidate.callbacks is None
+        assert rows is X
+        np.testing.assert_array_equal(labels, y)
+        np.testing.assert_array_equal(domains, ids)
+        assert random_state == expected
+        assert type(random_state) is int
+
+
+@pytest.mark.parametrize("selection", ["check", "safe"])
+@pytest.mark.parametrize(("own", "warned"), [(0.795, False), (0.785, True)])
+def test_a_difference_within_the_noise_is_none(
+    toy, dann, judged, selection, own, warned
+):
+    X, y, ids = toy
+    judged[1]["own"] = own
+    model = dann(selection=selection)
+    found = messages(model, X, y, ids)
+    assert len(found) == warned
+    if warned:
+        assert f"scores {own:.3f}, and 0.800 for the source alone. " in found[0]
+        end = "The net trained on the source alone is kept." if selection == "safe" else (
+            "safe_select choose."
+        )  # fmt: skip
+        assert found[0].endswith(end)
+    report = model.adaptation_report_
+    assert report.reverse_validation == own
+    assert report.reverse_validation_source_only == 0.8
+    kept = dann(lambda_=0 if warned and selection == "safe" else 0.3).fit(X, y, ids)
+    np.testing.assert_array_equal(model.predict_proba(X), kept.predict_proba(X))
+
+
+def test_there_is_nothing_to_judge_without_a_divergence(toy, dann, judged):
+    X, y, ids = toy
+    dann(selection="safe", lambda_=0.0).fit(X, y, ids)
+    dann(selection=None).fit(X, y, ids)
+    assert judged[0] == []
+
+
+def test_what_is_kept_of_a_safe_fit_is_trained_with_the_weights(toy, dann, judged):
+    X, y, ids = toy
+    weight = np.linspace(0.2, 3, 70)
+    judged[1]["own"] = 0.1
+    with pytest.warns(DomainWarning, match="is kept"):
+        safe = dann(selection="safe", entropy=0.3, label_shift="em").fit(
+            X, y, ids, weight
+        )
+    alone = dann(lambda_=0).fit(X, y, ids, weight)
+    np.testing.assert_array_equal(safe.predict_proba(X), alone.predict_proba(X))
+    assert (safe.selection, safe.lambda_, safe.entropy) == ("safe", 0.3, 0.3)
+    assert safe.label_shift == "em"
+
+
 def test_selection_that_is_content_is_silent(domains, dann):
     X, y, ids = domains(n=80, m=80, n_classes=2)
     for selection in ("check", "safe"):
