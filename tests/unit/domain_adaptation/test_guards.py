@@ -167,10 +167,8 @@ def test_a_difference_within_the_noise_is_none(
     assert len(found) == warned
     if warned:
         assert f"scores {own:.3f}, and 0.800 for the source alone. " in found[0]
-        end = "The net trained on the source alone is kept." if selection == "safe" else (
-            "safe_select choose."
-        )  # fmt: skip
-        assert found[0].endswith(end)
+        end = {"safe": "source alone is kept.", "check": "safe_select choose."}
+        assert found[0].endswith(end[selection])
     report = model.adaptation_report_
     assert report.reverse_validation == own
     assert report.reverse_validation_source_only == 0.8
@@ -193,8 +191,10 @@ def test_what_is_kept_of_a_safe_fit_is_trained_with_the_weights(toy, dann, judge
         safe = dann(selection="safe", entropy=0.3, label_shift="em").fit(
             X, y, ids, weight
         )
-    alone = dann(lambda_=0).fit(X, y, ids, weight)
+    # Weights that make up for a shift of labels are kept as well.
+    alone = dann(lambda_=0, label_shift="em").fit(X, y, ids, weight)
     np.testing.assert_array_equal(safe.predict_proba(X), alone.predict_proba(X))
+    np.testing.assert_array_equal(safe.class_shares_, alone.class_shares_)
     assert (safe.selection, safe.lambda_, safe.entropy) == ("safe", 0.3, 0.3)
     assert safe.label_shift == "em"
 
