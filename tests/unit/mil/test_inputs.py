@@ -1,5 +1,6 @@
 """What can be passed for X, and what is said of what cannot."""
 
+import re
 import warnings
 from types import SimpleNamespace
 
@@ -151,6 +152,75 @@ def test_the_bag_that_is_not_finite_is_named(value, as_list):
         ValueError, match=rf"(?s)X contains {what}.*bag 2.*instance 1.*{remedy}"
     ):
         read_bags(BaseEstimator(), bags.to_list() if as_list else bags, reset=True)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("as_csr", [False, True])
+@pytest.mark.parametrize(
+    ("row", "bag", "instance"), [(0, 0, 0), (2, 0, 2), (3, 1, 0), (5, 2, 0), (7, 2, 2)]
+)
+def test_the_message_says_where_and_what_to_do(value, as_csr, row, bag, instance):
+    values = np.zeros((8, 3))
+    values[1:3, 0] = 1.0  # rows with and without stored numbers
+    values[row, 1] = value
+    values[row:, 2] = values[row:, 2] + np.where(np.arange(row, 8) > row, value, 0)
+    given = sparse.csr_array(values) if as_csr else values
+    what, remedy = "infinity", "Clip the values, or"
+    if np.isnan(value):
+        what, remedy = "NaN", "Fill it in with InstanceWise(SimpleImputer()), or"
+    message = (
+        f"Input X contains {what}: bag {bag} does, in instance {instance}. {remedy} "
+        "drop such instances."
+    )
+    with pytest.raises(BagError, match=f"^{re.escape(message)}$"):
+        bags = Bags(given, [3, 2, 3])
+        read_bags(BaseEstimator(), bags, reset=True, accept_sparse=True)
+
+
+def test_sparse_bags_are_refused_with_a_remedy():
+    bags = Bags(sparse.csr_array(ROWS), [3, 1])
+    message = (
+        "X holds sparse instances, but BaseEstimator needs dense ones: pass "
+        "X.with_values(X.values.toarray()), or reduce them first with "
+        "InstanceWise(TruncatedSVD(100))."
+    )
+    with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
+        read_bags(BaseEstimator(), bags, reset=True)
+
+
+def test_a_table_after_bags_is_warned_about(bags, quick):
+    X, y = bags
+    model = quick().fit(X, y)
+    message = (
+        f"X is a table, so each of its {X.n_instances} rows is read as a bag of one "
+        "instance, but the model was fitted on bags. For a single bag pass [X]; for "
+        "instances use predict_instances."
+    )
+    with pytest.warns(UserWarning, match=f"^{re.escape(message)}$") as caught:
+        model.predict(X.values)
+    assert len(caught) == 1
+    table = quick().fit(X.values, np.repeat(y, X.lengths))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        table.predict(X.values)
+        table.predict(X)
+        model.predict(X)
+
+
+@pytest.mark.parametrize(
+    ("X", "n", "advice"),
+    [
+        (Bags(ROWS, [3, 1]), 4, r"y has one entry for each instance; pass one for "
+         r"each bag, and labels of instances as y_instances=\.$"),
+        (Bags(ROWS, [3, 1]), 3, r"Pass one target for each bag\.$"),
+        (ROWS, 2, r"The rows of a 2-D array are bags of one instance; to group rows, "
+         r"pass Bags\(X, lengths=\.\.\.\) or Bags\.from_frame\(df, bag=\.\.\., "
+         r"y=\.\.\.\)\.$"),
+    ],
+)  # fmt: skip
+def test_advice_on_a_wrong_number_of_targets(X, n, advice, quick):
+    with pytest.raises(ValueError, match=advice):
+        quick().fit(X, np.arange(n) % 2)
 
 
 @pytest.mark.parametrize(

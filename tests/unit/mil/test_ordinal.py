@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -95,3 +96,81 @@ def test_one_column_of_grades(graded):
     bags, y = graded
     with pytest.raises(ValueError, match="one grade a bag"):
         MILOrdinalClassifier().fit(bags, np.column_stack([y > 2, y > 4]).astype(int))
+
+
+@pytest.mark.parametrize("form", [list, tuple, np.asarray, pd.Series, pd.Index])
+def test_grades_in_any_container(form, graded):
+    bags, y = graded
+    model = MILOrdinalClassifier(max_epochs=1, random_state=0)
+    expected = model.fit(bags[:20], y[:20]).predict_proba(bags)
+    found = model.fit(bags[:20], form(y[:20].tolist())).predict_proba(bags)
+    assert np.array_equal(found, expected)
+
+
+def test_an_order_that_would_be_lost_is_refused(graded):
+    bags, y = graded
+    grades = pd.Categorical(y, categories=[6, 4, 2, 0], ordered=True)
+    message = (
+        r"^y is an ordered Categorical, whose order would be lost\. Pass its codes, "
+        r"which follow it \(y\.cat\.codes of a Series\)\.$"
+    )
+    with pytest.raises(ValueError, match=message):
+        MILOrdinalClassifier().fit(bags, grades)
+    with pytest.raises(ValueError, match=message):
+        MILOrdinalClassifier().fit(bags, pd.Series(grades))
+    model = MILOrdinalClassifier(max_epochs=1).fit(bags, grades.as_unordered())
+    assert model.classes_.tolist() == [0, 2, 4, 6]
+    by_codes = MILOrdinalClassifier(max_epochs=1).fit(bags, pd.Series(grades).cat.codes)
+    assert by_codes.classes_.tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_several_columns_of_grades_are_refused(missing, graded):
+    bags, y = graded
+    both = np.column_stack([y > 2, y > 4]).astype(float)
+    both[0, 0] = np.nan if missing else 1
+    message = (
+        r"^y has several columns; MILOrdinalClassifier takes one grade a bag\. Fit one "
+        r"estimator for each column\.$"
+    )
+    with pytest.raises(ValueError, match=message):
+        MILOrdinalClassifier().fit(bags, both)
+
+
+@pytest.mark.parametrize("dtype", [str, object])
+def test_names_of_grades_are_warned_about(dtype, graded):
+    bags, y = graded
+    names = np.array(["benign", "mild", "severe", "worst"])[y // 2].astype(dtype)
+    with pytest.warns(UserWarning, match=r"ordered as text: \['benign', 'mild'"):
+        MILOrdinalClassifier(max_epochs=1).fit(bags[:30], names[:30])
+
+
+def test_probabilities_against_the_definition():
+    raw = np.array([[2.0, 0.5, -1.0], [0.0, 1.0, -3.0], [-40.0, -50.0, -60.0]])
+    p = MILOrdinalClassifier()._to_probabilities(raw.astype(np.float32))
+    for scores, found in zip(raw, p, strict=True):
+        above = [1.0]
+        for s in scores:  # no grade is exceeded more surely than the one below
+            above.append(min(above[-1], 1 / (1 + np.exp(-s))))
+        above.append(0.0)
+        expected = -np.diff(above)
+        assert np.allclose(found, expected, atol=1e-7)
+    decision = MILOrdinalClassifier()._decision_of(raw)
+    tiny = np.finfo(np.float64).tiny
+    assert np.isfinite(decision).all()
+    assert np.allclose(decision[:2], np.log(np.maximum(p[:2], tiny)), atol=1e-5)
+    # The second grade of the second bag is impossible.
+    assert decision[1, 1] == np.log(tiny)
+    assert MILOrdinalClassifier()._decision_of(raw[:, :1]).tolist() == [2, 0, -40]
+
+
+def test_the_score_in_training_is_the_share_of_exact_grades():
+    raw = np.array([[1.0, -1, -1], [2, 1, -3], [3, 2, 1], [-1, -1, -1], [1, 1, 1]])
+    truth = np.array([1, 1, 3, 0, 0])
+    answers = (truth[:, None] > np.arange(3)).astype(float)
+    answers[4] = np.nan
+    score = MILOrdinalClassifier._score_raw
+    assert score(raw, answers, None, None) == 3 / 4
+    weight = np.array([1.0, 4, 2, 1, 100])
+    assert score(raw, answers, weight, None) == 4 / 8
+    assert np.isnan(score(raw, np.full((5, 3), np.nan), weight, None))
