@@ -2,13 +2,17 @@
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize
+from scipy.special import log_softmax, softmax
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold
 from sklearn.svm import LinearSVC
 
 from mlmi_sklearn.domain_adaptation._mixture import mixture_shares
 from mlmi_sklearn.domain_adaptation.class_shares import (
+    _calibration,
     cross_fitted_shares,
     estimate_class_shares,
     reweight_probabilities,
@@ -182,6 +186,137 @@ def test_bad_input(change, message):
     }
     with pytest.raises(ValueError, match=message):
         estimate_class_shares(**{**good, **change})
+
+
+# -- the two problems, solved in other ways ---
+
+
+def messy(n_classes=3, n=60, m=40, seed=0):
+    """Labels, weights and probabilities that agree in part."""
+    rng = np.random.default_rng(seed)
+    y = np.concatenate([np.arange(n_classes), rng.integers(0, n_classes, n)])
+    p = [
+        softmax(rng.normal(1.2 * np.eye(n_classes)[k], 1.0), axis=1)
+        for k in (y, rng.choice(n_classes, m, p=[0.6, 0.3, 0.1]))
+    ]
+    return y, *p, rng.uniform(0.2, 3, len(y))
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_bbse_is_a_least_squares_problem_on_the_simplex(weighted):
+    y, source, target, weight = messy()
+    weight = weight if weighted else np.ones(len(y))
+    members = np.eye(3)[y] * weight[:, None]
+    confusion = np.column_stack(
+        [np.average(source, axis=0, weights=members[:, k]) for k in range(3)]
+    )
+    prior = members.sum(axis=0) / weight.sum()
+    n = weight.sum() ** 2 / np.square(weight).sum()
+    ridge = 1 / n + 1 / len(target)
+
+    def objective(shares):
+        gap = confusion @ shares - target.mean(axis=0)
+        return gap @ gap + ridge * np.square(shares - prior).sum()
+
+    expected = minimize(
+        objective,
+        np.full(3, 1 / 3),
+        bounds=[(0, 1)] * 3,
+        constraints={"type": "eq", "fun": lambda shares: shares.sum() - 1},
+        method="SLSQP",
+        options={"ftol": 1e-14},
+    ).x
+    found = estimate_class_shares(
+        y, source, target, method="bbse", sample_weight=weight if weighted else None
+    )
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_calibration_has_the_smallest_log_loss(weighted):
+    """Of all temperatures and biases, with a small price on a slope that is not 1."""
+    y, source, target, weight = messy()
+    weight = weight if weighted else np.ones(len(y))
+    calibrate = _calibration(y, source, weight)
+
+    def loss(parameters):
+        log_p = log_softmax(
+            np.exp(parameters[0]) * np.log(source) + parameters[1:], axis=1
+        )
+        own = log_p[np.arange(len(y)), y]
+        return -np.average(own, weights=weight) + 1e-3 * parameters[0] ** 2
+
+    best = minimize(loss, np.zeros(4), options={"gtol": 1e-9}).x
+    for p in (source, target):
+        expected = softmax(np.exp(best[0]) * np.log(p) + best[1:], axis=1)
+        np.testing.assert_allclose(calibrate(p), expected, atol=1e-5)
+    # So the mean probability of each class is its frequency.
+    found = np.average(calibrate(source), axis=0, weights=weight)
+    expected = np.bincount(y, weight) / weight.sum()
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_em_maximises_the_likelihood_of_the_target(weighted):
+    y, source, target, weight = messy()
+    weight = weight if weighted else np.ones(len(y))
+    calibrate = _calibration(y, source, weight)
+    prior = np.bincount(y, weight) / weight.sum()
+
+    def loss(shares):
+        return -np.log(calibrate(target) @ (shares / prior)).mean()
+
+    expected = minimize(
+        loss,
+        prior,
+        bounds=[(0, 1)] * 3,
+        constraints={"type": "eq", "fun": lambda shares: shares.sum() - 1},
+        method="SLSQP",
+        options={"ftol": 1e-14},
+    ).x
+    found = estimate_class_shares(
+        y, source, target, sample_weight=weight if weighted else None
+    )
+    np.testing.assert_allclose(found, expected, atol=2e-3)
+    assert abs(loss(found) - loss(expected)) < 1e-6
+
+
+def test_shares_of_a_mixture_with_weights_and_a_start():
+    rng = np.random.default_rng(0)
+    densities, weight = rng.random((30, 3)), rng.integers(0, 4, 30)
+    copies = np.repeat(densities, weight, axis=0)
+    found = mixture_shares(densities, weight=weight.astype(float), tol=1e-10)
+    np.testing.assert_allclose(found, mixture_shares(copies, tol=1e-10), atol=1e-6)
+    # A share that is 0 at first stays 0.
+    start = np.array([0.5, 0.0, 0.5])
+    found = mixture_shares(densities, start=start, tol=1e-10)
+    assert found[1] == 0
+    two = mixture_shares(densities[:, [0, 2]], tol=1e-10)
+    np.testing.assert_allclose(found[[0, 2]], two, atol=1e-6)
+    assert start.tolist() == [0.5, 0.0, 0.5]
+    step = (densities / densities.sum(axis=1, keepdims=True)).mean(axis=0)
+    np.testing.assert_allclose(mixture_shares(densities, max_iter=1), step)
+    np.testing.assert_allclose(mixture_shares(densities, tol=9.0), step)
+
+
+def test_folds_of_cross_fitting_are_dealt_by_class():
+    """The fits by hand: each row is judged by a model of the other folds."""
+    rng = np.random.default_rng(0)
+    y = np.array(["ill", "well"])[rng.integers(0, 2, 50)]
+    X, X_target = rng.normal((y == "ill")[:, None], 1.0), rng.normal(0.2, 1, (30, 1))
+    for cv in (2, 3):
+        p, target = np.empty((50, 2)), []
+        folds = StratifiedKFold(cv, shuffle=True, random_state=5)
+        for train, test in folds.split(X, y):
+            model = LogisticRegression().fit(X[train], y[train])
+            p[test] = model.predict_proba(X[test])
+            target.append(model.predict_proba(X_target))
+        for method in METHODS:
+            expected = estimate_class_shares(y, p, np.vstack(target), method=method)
+            options = {"cv": 2} if cv == 2 else {}  # 3 are the default
+            options |= {"method": method, "random_state": 5}
+            found = cross_fitted_shares(LogisticRegression(), X, y, X_target, **options)
+            np.testing.assert_array_equal(found, expected)
 
 
 # -- correction ---
