@@ -24,6 +24,9 @@ Array = NDArray[Any]
 BUDGET = 2**22
 """Numbers in one block of distances or instances: 32 MB of float64."""
 
+# Relative error of a mean, summed pairwise.
+_ROUNDING = 64 * np.finfo(np.float64).eps
+
 
 def starts_of(lengths: Array) -> Array:
     """Return the first row of every bag."""
@@ -145,15 +148,19 @@ def default_gamma(gamma: Any, values: Any) -> float:
     Returns
     -------
     float
-        Above zero.
+        Above zero; 1 where all entries are equal.
     """
     if gamma != "scale":
         return float(gamma)
-    mean = float(values.mean(dtype=np.float64))
     if hasattr(values, "toarray"):
         size = values.shape[0] * values.shape[1]
+        mean = float(values.data.sum(dtype=np.float64)) / size
         stored = values.data.astype(np.float64) - mean
         variance = (stored @ stored + (size - len(stored)) * mean**2) / size
     else:
+        mean = float(values.mean(dtype=np.float64))
         variance = float(values.var(dtype=np.float64))
-    return 1.0 / (values.shape[1] * variance) if variance > 0 else 1.0
+    # Equal entries differ from their mean by its rounding error.
+    if variance <= (_ROUNDING * mean) ** 2:
+        return 1.0
+    return float(1.0 / (values.shape[1] * variance))
