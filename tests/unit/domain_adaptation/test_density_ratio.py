@@ -7,7 +7,9 @@ from scipy import sparse
 from scipy.optimize import minimize
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV
+from sklearn.metrics import log_loss
+from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from mlmi_sklearn.domain_adaptation import effective_sample_size, estimate_density_ratio
 from mlmi_sklearn.domain_adaptation.density_ratio import _kliep
@@ -189,6 +191,100 @@ def test_kliep_ignores_kernels_that_no_source_row_reaches():
     at_target, at_source = np.ones((3, 2)), np.array([[1.0, 0.0], [1.0, 0.0]])
     assert np.allclose(_kliep(at_target, at_source), [1, 0])
     assert np.allclose(_kliep(at_target, np.zeros((2, 2))), 0)
+
+
+# -- both ways by hand
+
+
+def scaled_to_mean_1(w, clip):
+    w = w / w.mean()
+    w = w if clip is None else np.minimum(w, clip)
+    return w / w.mean()
+
+
+def folds_of(n, m, cv, seed):
+    """Folds of the two domains, as drawn by a generator of that seed."""
+    codes = np.repeat([0, 1], [n, m])
+    split = StratifiedKFold(cv, shuffle=True, random_state=np.random.RandomState(seed))
+    return codes, list(split.split(codes, codes))
+
+
+@pytest.mark.parametrize("clip", [None, 10.0, 1.2])
+@pytest.mark.parametrize(("n", "m", "cv"), [(40, 25, 5), (25, 40, 3), (9, 4, 5)])
+def test_the_odds_of_a_classifier_of_domains(n, m, cv, clip):
+    X, X_target, _ = gaussians(n, m, d=2)
+    Z, (codes, parts) = np.vstack([X, X_target]), folds_of(n, m, min(cv, n, m), 3)
+    ratio = np.empty(n + m)
+    for train, test in parts:
+        model = LogisticRegression().fit(Z[train], codes[train])
+        p = model.predict_proba(Z[test])
+        sizes = np.bincount(codes[train])
+        ratio[test] = sizes[0] / sizes[1] * p[:, 1] / p[:, 0]
+    found = estimate_density_ratio(
+        X, X_target, estimator=LogisticRegression(), cv=cv, clip=clip, random_state=3
+    )
+    np.testing.assert_allclose(found, scaled_to_mean_1(ratio[:n], clip), rtol=1e-9)
+
+
+@pytest.mark.parametrize(("d", "m", "few"), [(1, 35, 1), (3, 30, 1), (3, 29, 0)])
+@pytest.mark.parametrize("curved", [False, True])
+def test_the_strength_with_the_lowest_log_loss_is_taken(d, m, few, curved):
+    """Squares and products, of which 3 features have 9, are offered to 90 rows."""
+    n = 60
+    X, X_target, _ = gaussians(n, m, d=d, mean=0.6, sd=0.4 if curved else 1.0)
+    Z, (codes, parts) = np.vstack([X, X_target]), folds_of(n, m, 5, 0)
+    Z = StandardScaler().fit_transform(Z)
+    offered = [Z]
+    if few:
+        offered.append(PolynomialFeatures(2, include_bias=False).fit_transform(Z))
+    tried = []
+    for F in offered:
+        for C in (1e-3, 1e-2, 0.1, 1.0):
+            p = np.empty((n + m, 2))
+            for train, test in parts:
+                model = LogisticRegression(C=C, max_iter=500)
+                p[test] = model.fit(F[train], codes[train]).predict_proba(F[test])
+            tried.append((log_loss(codes, p), p))
+    best = min(tried, key=lambda pair: pair[0])[1][:n]
+    folds = np.empty(n)  # ratio of sizes in the other folds
+    for train, test in parts:
+        sizes = np.bincount(codes[train])
+        folds[test[test < n]] = sizes[0] / sizes[1]
+    expected = scaled_to_mean_1(folds * best[:, 1] / best[:, 0], 10.0)
+    found = estimate_density_ratio(X, X_target, random_state=0)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("n_centres", [100, 6])
+@pytest.mark.parametrize("cv", [2, 5])
+def test_kliep_takes_the_width_that_leaves_rows_out_best(n_centres, cv):
+    X, X_target, _ = gaussians(30, 20, d=2, mean=0.7)
+    random = np.random.RandomState(4)
+    chosen = random.permutation(20)[:n_centres]
+    scale = StandardScaler().fit(X)
+    S, T = scale.transform(X), scale.transform(X_target)
+    at_t, at_s = (np.square(A[:, None] - T[chosen]).sum(axis=2) for A in (T, S))
+    median = np.median(at_t[at_t > 1e-12])
+    parts = list(KFold(cv, shuffle=True, random_state=random).split(T))
+    tried = []
+    for factor in (0.1, 0.2, 0.35, 0.6, 1.0, 2.0):
+        k_t, k_s = (np.exp(-d / (2 * median * factor**2)) for d in (at_t, at_s))
+        scores = []
+        for train, test in parts:
+            known = np.isin(chosen, train)
+            alpha = _kliep(k_t[np.ix_(train, known)], k_s[:, known])
+            scores.append(np.log(k_t[np.ix_(test, known)] @ alpha + 1e-12).mean())
+        tried.append((np.mean(scores), k_s @ _kliep(k_t, k_s)))
+    expected = scaled_to_mean_1(max(tried, key=lambda pair: pair[0])[1], 10.0)
+    options = {"n_centres": n_centres, "cv": cv, "random_state": 4}
+    found = estimate_density_ratio(X, X_target, method="kliep", **options)
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+def test_where_no_source_row_is_near_any_target_row_all_weigh_the_same():
+    X, X_target = np.arange(6.0)[:, None] * 1e-3, 1e6 + np.arange(4.0)[:, None]
+    w = estimate_density_ratio(X, X_target, method="kliep", random_state=0)
+    assert w.tolist() == [1.0] * 6
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,12 @@ from numpy.testing import assert_allclose
 from scipy import sparse
 from scipy.stats import wasserstein_distance
 from sklearn.dummy import DummyClassifier
-from sklearn.linear_model import LinearRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.model_selection import StratifiedKFold
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 from mlmi_sklearn.metrics import (
@@ -18,6 +22,8 @@ from mlmi_sklearn.metrics import (
     proxy_a_distance,
     sliced_wasserstein,
 )
+from mlmi_sklearn.metrics._domain_arrays import halves, in_order
+from mlmi_sklearn.metrics.domain_distance import DEFAULT_C
 
 DISTANCES = [proxy_a_distance, h_divergence, mmd, coral_distance, sliced_wasserstein]
 
@@ -154,6 +160,99 @@ class TestProxyADistance:
     def test_bad_weights(self, weight, message):
         with pytest.raises(ValueError, match=message):
             proxy_a_distance(normal(5), normal(5), sample_weight=weight)
+
+
+def error_by_hand(predict, half):
+    """The mean of the weighted shares of errors on either domain."""
+    errors = [
+        np.average(predict(sample.X) != k, weights=sample.weight)
+        for k, sample in enumerate(half)
+    ]
+    return np.mean(errors)
+
+
+def stacked(half):
+    """Rows, 0 and 1 for their domains, and weights of mean 1 in either."""
+    domain = np.repeat([0, 1], [len(sample.X) for sample in half])
+    weights = [sample.weight / sample.weight.mean() for sample in half]
+    return np.vstack([sample.X for sample in half]), domain, np.concatenate(weights)
+
+
+class TestByHand:
+    """The machine, the search for C and the error, from scikit-learn's parts."""
+
+    def pair(self, n=40, m=24, shift=0.8):
+        return normal(n), normal(m, seed=1, shift=shift, scale=1.5)
+
+    @pytest.mark.parametrize("weighted", [False, True])
+    @pytest.mark.parametrize("C", [1e-3, 1.0, [1e-4, 1e-2, 1.0], [10.0, 1e-3], None])
+    def test_proxy_a_distance(self, C, weighted):
+        Xs, Xt = self.pair()
+        ws = np.random.RandomState(5).uniform(0, 2, 40) if weighted else None
+        rng = np.random.RandomState(2)
+        pair = in_order(Xs, Xt, ws)
+        train, test = halves(*pair, rng)
+        Z, domain, weight = stacked(train)
+        scaler = StandardScaler().fit(Z)
+        Z = scaler.transform(Z)
+
+        def machine(strength, rows):
+            counts = np.bincount(domain[rows])
+            factor = len(rows) / (2 * counts[domain[rows]])
+            svm = LinearSVC(C=strength, dual="auto", random_state=0)
+            return svm.fit(Z[rows], domain[rows], weight[rows] * factor)
+
+        strengths = sorted(np.atleast_1d(DEFAULT_C if C is None else C))
+        best = strengths[0]
+        if len(strengths) > 1:
+            seed = rng.randint(np.iinfo(np.int32).max)
+            folds = StratifiedKFold(3, shuffle=True, random_state=seed)
+            errors = []
+            for strength in strengths:
+                wrong = np.empty(len(Z))
+                for learn, judge in folds.split(Z, domain):
+                    found = machine(strength, learn).predict(Z[judge])
+                    wrong[judge] = found != domain[judge]
+                errors.append(
+                    np.mean([np.average(wrong[domain == d], weights=weight[domain == d])
+                             for d in (0, 1)])
+                )  # fmt: skip
+            best = strengths[int(np.argmin(errors))]  # the smallest of equals
+        svm = machine(best, np.arange(len(Z)))
+        error = error_by_hand(lambda X: svm.predict(scaler.transform(X)), test)
+        options = {} if C is None else {"C": C}
+        found = proxy_a_distance(
+            Xs, Xt, sample_weight=(ws, None), random_state=2, **options
+        )
+        assert found == pytest.approx(2 * abs(1 - 2 * error))
+        assert 0 < found < 2
+
+    @pytest.mark.parametrize("held_out", [True, False])
+    def test_h_divergence(self, held_out):
+        Xs, Xt = self.pair()
+        pair = in_order(Xs, Xt)
+        train = test = pair
+        if held_out:
+            train, test = halves(*pair, np.random.RandomState(2))
+        Z, domain, _ = stacked(train)
+        models = {
+            None: make_pipeline(
+                StandardScaler(),
+                LogisticRegression(class_weight="balanced", max_iter=1000),
+            ),
+            KNeighborsClassifier(3): KNeighborsClassifier(3),
+        }
+        for given, model in models.items():
+            error = error_by_hand(model.fit(Z, domain).predict, test)
+            found = h_divergence(Xs, Xt, given, held_out=held_out, random_state=2)
+            assert found == pytest.approx(2 * abs(1 - 2 * error))
+
+    def test_the_defaults(self):
+        Xs, Xt = self.pair(shift=0.4)
+        said = {"C": [1e-5, 1e-3, 1e-1, 1e1, 1e3], "random_state": 0}
+        assert proxy_a_distance(Xs, Xt) == proxy_a_distance(Xs, Xt, **said)
+        said = {"held_out": True, "random_state": 0}
+        assert h_divergence(Xs, Xt) == h_divergence(Xs, Xt, **said)
 
 
 class TestHDivergence:
