@@ -24,10 +24,10 @@ class Told:
         self.state = state
 
     def training_state(self):
-        return {"state": self.state}
+        return {"kept": self.state}
 
     def load_training_state(self, state):
-        self.state = state["state"]
+        self.state = state["kept"]
 
 
 class Part(nn.Module):
@@ -130,7 +130,7 @@ def test_an_optimizer_goes_on_with_its_moments():
 def test_objects_may_say_what_changes_in_them():
     told = Told(5)
     state = capture(told)
-    assert state == {"state": 5}
+    assert state == {"kept": 5}
     other = Told()
     assert restore(other, state) is other
     assert other.state == 5
@@ -215,7 +215,7 @@ def test_a_whole_training_goes_on_in_another_net():
         ]
     )
     assert state["callbacks"] == [
-        {"best_": torch.tensor(4.0), "waited_": 2}, {"state": 4},
+        {"best_": torch.tensor(4.0), "waited_": 2}, {"kept": 4},
     ]  # fmt: skip
     assert state["history"] == [{"epoch": i, "loss": 4} for i in range(4)]
     assert all(type(row) is dict for row in state["history"])
@@ -248,6 +248,25 @@ def test_only_those_who_borrow_the_global_generator_note_it():
     expected = torch.rand(2)
     torch.manual_seed(3)
     assert torch.equal(expected, torch.rand(2))
+
+
+def test_the_generator_of_a_gpu_is_noted_and_restored(monkeypatch):
+    calls, state = [], torch.arange(3)
+    monkeypatch.setattr(torch.cuda, "get_rng_state", lambda device: (state, device)[0])
+    monkeypatch.setattr(torch.cuda, "set_rng_state", lambda *args: calls.append(args))
+    other = net(1)
+    other.device = "cuda:1"
+    noted = training_state(other)["noise"]
+    assert noted[1] is state
+    torch.manual_seed(3)
+    noted[0] = torch.get_rng_state()
+    torch.rand(3)
+    fresh = net(1)
+    fresh.device = "cuda:1"
+    restore_training(fresh, {**training_state(net(1)), "noise": noted})
+    assert calls == [(state, torch.device("cuda:1"))]
+    assert torch.initial_seed() == 3
+    assert len(training_state(net(1))["noise"]) == 1
 
 
 def test_a_loss_with_weights_changes_and_a_function_does_not():

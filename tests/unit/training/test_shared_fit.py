@@ -536,6 +536,17 @@ def test_blocks_are_shared_as_they_are_read(weighted):
     assert second[1][1].weight is None
 
 
+def test_a_rank_without_rows_of_a_block_has_one_that_weighs_nothing():
+    """Two rows for three ranks: the first has none of them."""
+    block = (torch.tensor([[4.0], [5.0]]), Targets(torch.tensor([4, 5])))
+    for rank, (row, weight) in enumerate(((4, [0.0]), (4, None), (5, None))):
+        [(x, targets)] = share_blocks(iter([block]), Ranks(rank, 3))
+        assert x.tolist() == [[float(row)]]
+        assert targets.y.tolist() == [row]
+        found = targets.weight
+        assert (None if found is None else found.tolist()) == weight
+
+
 def test_without_targets_nobody_can_stand_in():
     blocks = [(torch.ones(1), Targets(None, None))]
     told = "Several processes cannot share batches without targets that are smaller"
