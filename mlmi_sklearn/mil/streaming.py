@@ -133,7 +133,7 @@ class StreamedBags:
             total = values.sum(dtype=np.float64)
         if not np.isfinite(total) and not np.isfinite(values).all():
             ids = self.bags.bag_ids
-            name = number if ids is None else repr(ids[number])
+            name = number if ids is None else repr(ids.tolist()[number])
             raise BagError(
                 f"Input X contains NaN or infinity: bag {name} does. Write its "
                 "features anew, or drop the bag."

@@ -6,7 +6,7 @@ import torch
 
 from mlmi_sklearn import Bags, MILClassifier
 from mlmi_sklearn.mil import scaling
-from mlmi_sklearn.mil.scaling import statistics
+from mlmi_sklearn.mil.scaling import calibrate, scale_layer, statistics
 from mlmi_sklearn.nn import models
 from mlmi_sklearn.nn.backbones import MLP
 
@@ -89,3 +89,63 @@ def test_a_backbone_without_layers_is_scaled_by_itself(make_bags, monkeypatch):
     assert np.isfinite(model.decision_function(bags)).all()
     empty = MILClassifier(max_epochs=2).set_params(backbone__hidden=())
     assert np.isfinite(empty.fit(bags, y).decision_function(bags)).all()
+
+
+def loops(values, weight):
+    """Mean of each channel and one deviation, element by element."""
+    channels = values.shape[1] if values.ndim != 3 else 1
+    sums, squares, total = np.zeros(channels), np.zeros(channels), 0.0
+    for row, w in zip(values, weight, strict=True):
+        parts = row.reshape(channels, -1)
+        sums += w * parts.mean(axis=1)
+        squares += w * (parts**2).mean(axis=1)
+        total += w
+    mean = sums / total
+    return mean, np.sqrt((squares / total - mean**2).mean())
+
+
+@pytest.mark.parametrize("shape", [(3,), (4, 5), (2, 4, 5), (3, 2, 3, 4)])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("chunk", [1, 50, 2**19])
+def test_statistics_of_every_rank_against_loops(shape, weighted, chunk, monkeypatch):
+    monkeypatch.setattr(scaling, "_CHUNK", chunk)
+    rng = np.random.default_rng(0)
+    values = rng.normal(2, 3, (9, *shape))
+    values[:, 0] += 5
+    weight = np.array([1.0, 3.0, 0.5]) if weighted else None
+    bags = Bags(values, [2, 4, 3])
+    mean, sd = statistics(bags, weight)
+    each = np.repeat(np.ones(3) if weight is None else weight, bags.lengths)
+    expected, deviation = loops(values, each)
+    assert np.allclose(mean, expected)
+    assert np.isclose(sd, deviation)
+    layer = scale_layer(shape).double()
+    inputs = torch.from_numpy(values)
+    before = layer(inputs)
+    assert torch.equal(before, inputs)  # nothing until it is calibrated
+    calibrate(layer, bags, weight)
+    channels = (-1, *[1] * (len(shape) - 1))
+    by_hand = (values - expected.reshape(channels)) / deviation
+    assert np.allclose(layer(inputs), by_hand)
+
+
+@pytest.mark.parametrize("level", [0.0, 1e-30, 7.0, 1e12])
+@pytest.mark.parametrize("spread", [0.0, 1e-9, 1e-3])
+def test_deviations_that_are_rounding_errors_are_left_alone(level, spread):
+    values = level * (1 + spread * np.array([[-1.0], [1.0], [1.0], [-1.0]]))
+    mean, sd = statistics(Bags(values, [4]), None)
+    assert np.allclose(mean, level)
+    varies = level > 0 and spread > 1e-6
+    assert np.isclose(sd, level * spread if varies else 1.0)
+
+
+def test_files_have_the_statistics_of_arrays(tmp_path):
+    rng = np.random.default_rng(0)
+    parts = [rng.normal(3, 2, (n, 4)).astype(np.float32) for n in (3, 1, 5)]
+    for number, part in enumerate(parts):
+        np.save(tmp_path / f"{number}.npy", part)
+    weight = np.array([1.0, 2.0, 0.5])
+    found = statistics(Bags.from_files(tmp_path), weight)
+    expected = statistics(Bags.from_list(parts), weight)
+    assert np.allclose(found[0], expected[0])
+    assert np.isclose(found[1], expected[1])

@@ -3,10 +3,14 @@
 import numpy as np
 import pytest
 import torch
+from scipy import sparse
+from sklearn.base import BaseEstimator
 
 from mlmi_sklearn import Bags, MILClassifier, MILRegressor
 from mlmi_sklearn.exceptions import BagError
 from mlmi_sklearn.mil import streaming
+from mlmi_sklearn.mil.fields import attach
+from mlmi_sklearn.mil.inputs import read_bags
 from mlmi_sklearn.mil.net import balanced_order, instance_sampler
 from mlmi_sklearn.mil.streaming import StreamedBags, streams
 from mlmi_sklearn.training import batches
@@ -121,6 +125,99 @@ def test_columns_of_files_keep_their_names(files, quick):
     named = Bags(bags.values, bags.lengths, feature_names=list("abcd"))
     model = quick().fit(named, y)
     assert model.feature_names_in_.tolist() == list("abcd")
+
+
+@pytest.mark.parametrize(
+    ("dtype", "reordered", "expected"),
+    [
+        (np.float32, False, False),
+        (np.float64, False, False),
+        (np.float16, False, True),
+        (np.uint8, False, True),
+        (np.float32, True, True),
+        (np.float64, True, True),
+    ],
+)
+def test_what_would_be_copied_is_streamed_where_it_is_large(
+    dtype, reordered, expected, monkeypatch
+):
+    bags = Bags(np.zeros((6, 5), dtype=dtype), [3, 2, 1])
+    bags = bags[[2, 0, 1]] if reordered else bags
+    # Small numbers become single precision.
+    size = 6 * 5 * max(np.dtype(dtype).itemsize, 4)
+    monkeypatch.setattr(streaming, "GATHER_LIMIT", size - 1)
+    assert streams(bags) is expected
+    monkeypatch.setattr(streaming, "GATHER_LIMIT", size)
+    assert not streams(bags)
+    csr = Bags(sparse.csr_array(np.eye(6)), [3, 2, 1])
+    monkeypatch.setattr(streaming, "GATHER_LIMIT", 0)
+    assert not streams(csr[[2, 0, 1]])
+
+
+def test_streamed_rows_are_those_of_the_bags(monkeypatch):
+    rng = np.random.default_rng(0)
+    bags = Bags(rng.normal(size=(11, 2)), [4, 1, 3, 3])
+    own = torch.arange(11.0)
+    rows = attach(StreamedBags(bags, torch.float32), {"own": own})
+    assert len(rows) == 4
+    part = rows.narrow(1, 3)
+    assert part.lengths.tolist() == [1, 3]
+    assert part.offsets == [0, 1, 4]
+    assert part.values.dtype == torch.float32
+    assert np.allclose(part.values, bags.values[4:8])
+    assert part.fields["own"].tolist() == [4, 5, 6, 7]
+    chosen = rows.take(torch.tensor([3, 0, 3]))
+    assert chosen.dtype == torch.float32
+    assert np.allclose(
+        chosen.narrow(0, 3).values, bags.values[[8, 9, 10, *range(4), 8, 9, 10]]
+    )
+    assert chosen.narrow(1, 3).fields["own"].tolist() == [0, 1, 2, 3, 8, 9, 10]
+    assert rows.to(torch.device("cpu")) is rows
+    even = rows.sampled(0, 3, lambda n: torch.arange(0, n, 2) if n > 2 else None)
+    assert even.lengths.tolist() == [2, 1, 2]
+    assert even.fields["own"].tolist() == [0, 2, 4, 5, 7]
+    assert np.allclose(even.values, bags.values[[0, 2, 4, 5, 7]])
+    monkeypatch.setattr(streaming, "GATHER_LIMIT", 10)
+    assert rows.nbytes == 11 * 2 * 4
+    monkeypatch.setattr(streaming, "GATHER_LIMIT", 1000)
+    assert rows.nbytes == 1001
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize(("ids", "name"), [(None, "2"), (["a", "b", "c"], "'c'")])
+def test_a_bad_number_is_found_in_the_bag_that_is_read(value, ids, name):
+    values = np.full((5, 2), 3e38, dtype=np.float32)  # their sum is too large for that
+    values[4, 1] = value
+    rows = StreamedBags(Bags(values, [2, 1, 2], bag_ids=ids), torch.float32)
+    assert torch.isfinite(rows.narrow(0, 2).values).all()
+    message = (
+        f"^Input X contains NaN or infinity: bag {name} does\\. Write its features "
+        "anew, or drop the bag\\.$"
+    )
+    with pytest.raises(BagError, match=message):
+        rows.narrow(1, 3)
+    # What is not drawn is not looked at.
+    first = rows.sampled(2, 3, lambda n: torch.tensor([0]))
+    assert first.values.tolist() == [[values[0, 0]] * 2]
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_streamed_bags_give_width_and_names(named, nothing_is_small):
+    names = ["a", "b"] if named else None
+    bags = Bags(np.zeros((4, 2)), [3, 1], feature_names=names)[[1, 0]]
+    estimator = BaseEstimator()
+    assert read_bags(estimator, bags, reset=True, stream=True) is bags
+    assert estimator.n_features_in_ == 2
+    assert getattr(estimator, "feature_names_in_", None) is None or named
+    wide = Bags(np.zeros((4, 3)), [3, 1])[[1, 0]]
+    if not named:
+        with pytest.raises(ValueError, match="X has 3 features, but BaseEstimator"):
+            read_bags(estimator, wide, reset=False, stream=True)
+    if named:
+        assert estimator.feature_names_in_.tolist() == names
+        swapped = Bags(np.zeros((4, 2)), [3, 1], feature_names=["b", "a"])[[1, 0]]
+        with pytest.raises(ValueError, match="feature names should match"):
+            read_bags(estimator, swapped, reset=False, stream=True)
 
 
 # -- parts of bags ---
