@@ -241,6 +241,49 @@ def test_a_classifier_without_weights_is_refused():
     assert vars(model) == before
 
 
+class Fragile(LogisticRegression):
+    """Fails in words that do not say what they are about."""
+
+    def fit(self, X, y, sample_weight=None):
+        raise ValueError("not positive definite")
+
+    def predict(self, X):
+        raise ValueError("not positive definite")
+
+
+def test_errors_of_the_classifier_say_which_arguments_they_may_be_about():
+    X, y, X_target, _ = shifted(n=50)
+    model = ImportanceWeightedClassifier(Fragile())
+    with pytest.raises(ValueError, match=r"^X or y or sample_weight: not positive def"):
+        model.fit(X, y, X_target=X_target)
+    model = ImportanceWeightedClassifier().fit(X, y)
+    model.estimator_ = Fragile()
+    with pytest.raises(ValueError, match=r"^X: not positive definite"):
+        model.predict(X)
+
+
+@pytest.mark.parametrize(
+    ("n", "size", "warned"),
+    [(300, 14.9, True), (300, 15.1, False), (100, 9.9, True), (100, 10.1, False),
+     (16, 7.9, True), (16, 8.1, False)],
+)  # fmt: skip
+def test_few_rows_are_fewer_than_ten_or_one_in_twenty(n, size, warned, monkeypatch):
+    """Of few rows, fewer than half."""
+    rng = np.random.default_rng(0)
+    X, X_target = rng.normal(size=(n, 1)), rng.normal(size=(9, 1))
+    place = "mlmi_sklearn.domain_adaptation.reweighting.effective_sample_size"
+    monkeypatch.setattr(place, lambda weight: size)
+    model = ImportanceWeightedClassifier(clip=7.5, random_state=0)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model.fit(X, X[:, 0] > 0, X_target=X_target)
+    texts = [str(w.message) for w in caught if w.category is DomainWarning]
+    assert len(texts) == warned
+    for text in texts:
+        assert f"{n} weighted rows are worth {size:.1f} of equal weight" in text
+        assert "Lower clip=7.5" in text
+
+
 def test_few_rows_like_the_target_give_advice():
     rng = np.random.default_rng(0)
     X, X_target = rng.normal(size=(300, 1)), rng.normal(4, 0.3, size=(100, 1))
