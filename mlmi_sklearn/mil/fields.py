@@ -89,7 +89,7 @@ def encode_classes(labels: Array, classes: Array) -> Array:
     values = np.unique(labels[~unknown])
     if classes.dtype.kind in "biuf" and np.isin(values, classes).all():
         codes = np.searchsorted(classes, labels)
-    elif len(classes) == 2 and np.isin(values, (0, 1)).all():
+    elif not len(values) or (len(classes) == 2 and np.isin(values, (0, 1)).all()):
         codes = labels
     else:
         raise BagError(
