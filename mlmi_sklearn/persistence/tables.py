@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ __all__ = ["TABLES"]
 _MASKED = re.compile(r"U?Int(8|16|32|64)|Float(32|64)|boolean")
 _ZONED = re.compile(r"datetime64\[(s|ms|us|ns), ([A-Za-z0-9_+/:-]{1,60})\]")
 _PERIOD = re.compile(r"period\[[A-Za-z-]{1,20}\]")
+_CHOOSES_MISSING = "na_value" in signature(pd.StringDtype).parameters
 
 
 def _pack_dtype(writer: Writer, value: Any, path: str) -> dict[str, Node]:
@@ -50,10 +52,13 @@ def _unpack_dtype(reader: Reader, node: dict[str, Node]) -> Any:
 
 def _string_dtype(storage: str, missing: Any) -> Any:
     """Return the type of texts; without pyarrow, the one that needs none."""
+    make: Any = pd.StringDtype
+    # Before pandas 2.3 the missing value was no choice.
+    chosen = {"na_value": missing} if _CHOOSES_MISSING else {}
     try:
-        return pd.StringDtype(storage, na_value=missing)
+        return make(storage, **chosen)
     except ImportError:
-        return pd.StringDtype("python", na_value=missing)
+        return make("python", **chosen)
 
 
 def _is_dtype(value: Any) -> bool:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlmi_sklearn.exceptions import PersistenceError
+from mlmi_sklearn.persistence import tables
 from mlmi_sklearn.persistence.api import _BY_TAG, _CODECS
 from mlmi_sklearn.persistence.arrays import arrays_of, bytes_of
 from mlmi_sklearn.persistence.codec import Reader, Writer
@@ -33,10 +34,9 @@ def same_dtype(found, expected):
     assert str(found) == str(expected)
 
 
-STRINGS = [
-    pd.StringDtype("python", na_value=pd.NA),
-    pd.StringDtype("python", na_value=np.nan),
-]
+STRINGS = [pd.StringDtype("python")]
+if tables._CHOOSES_MISSING:  # pandas 2.3 and later
+    STRINGS.append(pd.StringDtype("python", na_value=np.nan))
 DTYPES = [
     *map(pd.api.types.pandas_dtype, MASKED),
     *STRINGS,
@@ -91,16 +91,24 @@ def test_texts_need_no_pyarrow(storage, monkeypatch):
     """A file that names it is read without it, as texts of Python."""
     make = pd.StringDtype
 
-    def lacking(storage=None, na_value=pd.NA):
+    def lacking(storage=None, **options):
         if storage == "pyarrow":
             raise ImportError("no pyarrow")
-        return make(storage, na_value=na_value)
+        return make(storage, **options)
 
     node = {"is": "dtype", "type": "string", "storage": storage, "missing": False}
     monkeypatch.setattr(pd, "StringDtype", lacking)
     found = Reader(_BY_TAG, {}).unpack(node)
-    assert found == make("python", na_value=np.nan)
     assert found.storage == "python"
+    assert (found.na_value is pd.NA) is not tables._CHOOSES_MISSING
+
+
+def test_an_older_pandas_reads_texts_with_the_missing_value_that_it_has(monkeypatch):
+    make = pd.StringDtype
+    monkeypatch.setattr(pd, "StringDtype", lambda storage: make(storage))
+    monkeypatch.setattr(tables, "_CHOOSES_MISSING", False)
+    node = {"is": "dtype", "type": "string", "storage": "python", "missing": False}
+    assert Reader(_BY_TAG, {}).unpack(node) == make("python")
 
 
 COLUMNS = {
