@@ -135,6 +135,28 @@ def test_steps_return_the_weighted_loss_and_the_raw_output():
     assert not torch.equal(net.module_.weight, before["weight"])
 
 
+@LISTEN
+def test_a_loss_that_is_a_mean_counts_by_the_rows_of_its_batch(listen):
+    """In training and validation; 30 and 11 rows in batches of 8."""
+    means = []
+
+    def mean_loss(raw, y):
+        loss = nn.functional.cross_entropy(raw, y)
+        means.append((loss.item(), len(y)))
+        return loss
+
+    valid = predefined_split(data(n=11, seed=5))
+    net = build(
+        epochs=1, criterion=mean_loss, train_split=valid, callbacks=listeners(listen)
+    )
+    net.partial_fit(data())
+    assert [n for _, n in means] == [8, 8, 8, 6, 8, 3]
+    for name, part in (("train_loss", means[:4]), ("valid_loss", means[4:])):
+        losses, sizes = zip(*part, strict=True)
+        expected = np.average(losses, weights=sizes)
+        assert net.history[-1][name] == pytest.approx(expected, rel=1e-9)
+
+
 class OfBags(nn.Module):
     """The mean over the normalised instances of each bag."""
 
