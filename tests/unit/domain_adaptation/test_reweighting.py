@@ -241,6 +241,25 @@ def test_a_classifier_without_weights_is_refused():
     assert vars(model) == before
 
 
+@pytest.mark.parametrize(
+    ("inner", "has"),
+    [
+        (None, {"predict_proba", "decision_function"}),
+        (SVC(), {"decision_function"}),
+        (RandomForestClassifier(), {"predict_proba"}),
+    ],
+)
+def test_methods_are_those_of_the_classifier_before_and_after_a_fit(inner, has):
+    X, y, _, _ = shifted(n=50)
+    model = ImportanceWeightedClassifier(inner)
+    for fitted in (model, clone(model).fit(X, y)):
+        for method in ("predict_proba", "decision_function"):
+            assert hasattr(fitted, method) == (method in has)
+    # What was fitted counts, not what the next fit would take.
+    changed = clone(model).fit(X, y).set_params(estimator=KNeighborsClassifier())
+    assert hasattr(changed, "decision_function") == ("decision_function" in has)
+
+
 class Fragile(LogisticRegression):
     """Fails in words that do not say what they are about."""
 
