@@ -187,3 +187,99 @@ def test_the_report_is_a_value(classic):
     assert "Pipeline" in repr(classic)
     with pytest.raises(AttributeError):
         classic.bound = 0.1
+
+
+def report_of(train, test, passed, verdict, name="single-concept", bound=0.7):
+    columns = ["train_auc", "test_auc", "passed", "verdict"]
+    rows = pd.DataFrame([[train, test, passed, verdict]], index=[name], columns=columns)
+    return AssumptionReport(rows, bound, "Model()")
+
+
+@pytest.mark.parametrize(
+    ("name", "meaning"),
+    [
+        ("single-concept", "it lowers the score of a bag for an instance that only "
+         "negative bags held in training: it uses evidence against the class."),
+        ("multi-concept", "it lowers the score of a bag for an instance that only "
+         "negative bags held in training, although concepts of the positive class are "
+         "there too."),
+        ("false-frequency", "it counts: many instances of what negative bags held once "
+         "in training make it call a bag positive."),
+    ],
+)  # fmt: skip
+def test_what_was_broken_is_put_in_words(name, meaning):
+    report = report_of(0.98765, 0.1234, False, "broken", name)
+    lines = repr(report).split("\n")
+    assert lines[0] == "Multiple-instance assumption of Model(): not passed"
+    assert "0.988" in lines[2]
+    assert lines[3] == (
+        f"{name}: test AUC 0.123 is below 0.5. The model learned what no model of the "
+        f"standard assumption can learn: {meaning} A maximum over scores of instances, "
+        "the default of MILClassifier, cannot."
+    )
+    with pytest.raises(AssertionError, match=f"not passed(?s:.*){name}"):
+        report.raise_for_failure()
+
+
+def test_what_was_not_learned_is_put_in_words():
+    lines = repr(report_of(0.6, 0.55, False, "undecided", bound=0.75)).split("\n")
+    assert lines[3:] == [
+        "single-concept: test AUC 0.550 is below 0.75, but not below 0.5, with train "
+        "AUC 0.600. That breaks nothing, but the model learned too little to tell: train "
+        "it longer or on more bags."
+    ]
+
+
+def test_what_was_passed_needs_no_words():
+    report = report_of(0.9, 0.8, True, "kept")
+    assert report.passed is True
+    assert report.raise_for_failure() is None
+    lines = repr(report).split("\n")
+    assert lines[0] == "Multiple-instance assumption of Model(): passed"
+    assert len(lines) == 3
+
+
+def test_one_failure_is_enough():
+    rows = pd.concat(
+        [
+            report_of(0.9, 0.8, True, "kept").results,
+            report_of(0.9, 0.1, False, "broken", "false-frequency").results,
+        ]
+    )
+    assert AssumptionReport(rows, 0.7, "Model()").passed is False
+
+
+def test_defaults_are_those_of_the_text():
+    seen = []
+
+    class Noted(ByRule):
+        def fit(self, X, y):
+            seen.append((len(X), X.n_features, sorted(set(y.tolist()))))
+            return super().fit(X, y)
+
+        def predict_proba(self, X):
+            seen.append(len(X))
+            return super().predict_proba(X)
+
+    report = check_mil_assumption(Noted(largest), random_state=0)
+    assert seen == [(500, 16, [0, 1]), 500, 500] * 3
+    assert report.bound == 0.7
+    assert report.results.index.tolist() == TESTS
+    assert report.results.index.name == "test"
+    columns = ["train_auc", "test_auc", "passed", "verdict"]
+    assert report.results.columns.tolist() == columns
+    assert report.estimator.startswith("Noted(rule=")
+
+
+def test_each_test_trains_and_tests_on_its_own_bags():
+    seen = []
+
+    class Noted(ByRule):
+        def predict_proba(self, X):
+            seen.append(X.values.copy())
+            return super().predict_proba(X)
+
+    check_mil_assumption(Noted(largest), n_bags=10, random_state=0)
+    assert len(seen) == 6
+    for i, one in enumerate(seen):
+        assert not any(np.array_equal(one, other) for other in seen[:i])

@@ -20,7 +20,9 @@ from sklearn.preprocessing import (
     OneHotEncoder,
     PolynomialFeatures,
     StandardScaler,
+    TargetEncoder,
 )
+from sklearn.utils import get_tags
 
 from mlmi_sklearn import Bags, InstanceWise
 from mlmi_sklearn.exceptions import BagError
@@ -233,3 +235,76 @@ def test_a_long_frame_is_sent_to_from_frame(fitted_on, bags):
         with pytest.raises(BagError, match=r"Bags\.from_frame"):
             method(long)
     assert model.transform(pd.DataFrame(X.values)).shape == X.values.shape
+
+
+def test_what_the_transformer_says_of_itself_is_passed_on(bags):
+    for inner in (StandardScaler(), SimpleImputer(), OneHotEncoder(), TargetEncoder()):
+        own, lifted = get_tags(inner), get_tags(InstanceWise(inner))
+        assert lifted.input_tags == own.input_tags
+        assert lifted.target_tags.required == own.target_tags.required
+        assert lifted.transformer_tags == own.transformer_tags
+    assert get_tags(InstanceWise()).input_tags == get_tags(StandardScaler()).input_tags
+    assert not get_tags(InstanceWise()).target_tags.required
+    assert get_tags(InstanceWise(TargetEncoder())).target_tags.required
+
+
+def test_labels_go_to_each_instance_of_their_bag(bags):
+    class Noted(TransformerMixin, BaseEstimator):
+        def fit(self, X, y=None):
+            self.y_ = y
+            return self
+
+        def transform(self, X):
+            return X
+
+    X, y = bags
+    assert InstanceWise(Noted()).fit(X).transformer_.y_ is None
+    found = InstanceWise(Noted()).fit(X, y.tolist()).transformer_.y_
+    assert_array_equal(found, np.repeat(y, X.lengths))
+    columns = np.column_stack([y, 1 - y])
+    found = InstanceWise(Noted()).fit(X, columns).transformer_.y_
+    assert_array_equal(found, np.repeat(columns, X.lengths, axis=0))
+    # Rows of a table are instances, and their labels are left alone.
+    labels = np.arange(X.n_instances)
+    assert InstanceWise(Noted()).fit(X.values, labels).transformer_.y_ is labels
+
+
+def test_names_come_back_with_the_inverse(bags):
+    X = bags[0].with_values(bags[0].values, feature_names=list("abcd"))
+    lifted = InstanceWise(PCA(4)).fit(X)
+    reduced = lifted.transform(X)
+    assert list(reduced.feature_names) == ["pca0", "pca1", "pca2", "pca3"]
+    back = lifted.inverse_transform(reduced)
+    assert list(back.feature_names) == list("abcd")
+    assert_allclose(back.values, X.values)
+    plain = InstanceWise(PCA(4)).fit(bags[0])
+    assert plain.transform(bags[0]).feature_names is None
+    assert plain.inverse_transform(plain.transform(bags[0])).feature_names is None
+    rows = plain.transform(bags[0].values)
+    assert_allclose(plain.inverse_transform(rows), bags[0].values)
+
+
+def test_frames_name_what_they_hold(bags):
+    X = bags[0]
+    lifted = InstanceWise(PCA(2)).set_output(transform="pandas").fit(X)
+    assert list(lifted.transform(X).feature_names) == ["pca0", "pca1"]
+    assert lifted.get_feature_names_out().tolist() == ["pca0", "pca1"]
+
+
+def test_a_transformer_that_drops_rows_is_told_so_in_full(bags):
+    message = (
+        r"^KeepFew\(\) returned 3 rows for 112 instances\. InstanceWise needs a "
+        r"transformer that keeps the number of rows\.$"
+    )
+    with pytest.raises(BagError, match=message):
+        InstanceWise(KeepFew()).fit_transform(bags[0])
+
+
+def test_the_output_asked_for_is_that_of_clones_made_in_fit(bags):
+    lifted = InstanceWise().set_output(transform="pandas")
+    assert lifted.set_output(transform=None) is lifted
+    lifted.fit(bags[0])
+    assert isinstance(lifted.transform(bags[0].values), pd.DataFrame)
+    lifted.set_output(transform="default")
+    assert isinstance(lifted.transform(bags[0].values), np.ndarray)
+    assert isinstance(lifted.fit(bags[0]).transform(bags[0].values), np.ndarray)
