@@ -1,11 +1,14 @@
 """How much a file may make a net take is counted before it is taken."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
 from mlmi_sklearn.exceptions import PersistenceError
 from mlmi_sklearn.persistence.guard import _Budget, limited_allocations
+from mlmi_sklearn.persistence.objects import _restore_net
 
 TOO_LARGE = "far larger than the weights that it holds"
 MADE = {
@@ -106,3 +109,40 @@ def test_a_net_may_have_as_many_layers_as_its_weights_call_for():
             x.neg_()
             done += 1
     assert done == 12_000
+
+
+@pytest.mark.parametrize(
+    ("device", "state", "expected"),
+    [
+        (None, {"device": "cuda"}, {"device": "cuda"}),
+        ("cpu", {"device": "auto"}, {"device": "cpu"}),
+        (
+            "cuda:1",
+            {"device": "cuda", "device_": "cuda:0", "net_": {}},
+            {"device": "cuda:1", "device_": "cuda:1", "net_": {}},
+        ),
+        (
+            None,
+            {"device": "cuda", "device_": "cuda:0", "net_": None},
+            {"device": "cuda", "device_": "cuda:0", "net_": None},
+        ),
+    ],
+)
+def test_a_net_is_told_where_to_go_before_it_is_made(device, state, expected):
+    told = []
+    made = SimpleNamespace(__setstate__=told.append)
+    _restore_net(made, state, device)
+    assert told == [expected]
+
+
+def test_a_net_is_made_of_no_more_than_its_weights():
+    def build(state):
+        torch.empty(2**24 + 20 * state["net_"]["w"].size + 1, dtype=torch.bool)
+
+    made = SimpleNamespace(__setstate__=build)
+    with pytest.raises(PersistenceError, match=TOO_LARGE):
+        _restore_net(made, {"net_": {"w": np.zeros(3)}}, None)
+    told = r"^weights of a net are not arrays\.$"
+    for weights in ({"w": 1}, {"w": np.zeros(1), "v": [0.0]}):
+        with pytest.raises(PersistenceError, match=told):
+            _restore_net(made, {"net_": weights}, None)

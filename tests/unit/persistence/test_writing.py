@@ -3,6 +3,7 @@
 import enum
 import functools
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,11 +22,21 @@ from mlmi_sklearn.base.parts import Part
 from mlmi_sklearn.exceptions import PersistenceError
 from mlmi_sklearn.persistence import foreign
 from mlmi_sklearn.persistence.api import _CODECS
-from mlmi_sklearn.persistence.classes import class_name, find_class
+from mlmi_sklearn.persistence.classes import _name_among, class_name, find_class
 from mlmi_sklearn.persistence.codec import Writer
 from mlmi_sklearn.persistence.layers import find_layer, layer_name
 from mlmi_sklearn.persistence.names import find_named, name_of
 from mlmi_sklearn.persistence.refusal import refusal_for
+
+
+class Own(BaseEstimator):
+    def __init__(self, part=None):
+        self.part = part
+
+    def get_params(self, deep=True):
+        if deep:
+            raise RuntimeError("it cannot list them")
+        return {"part": self.part}
 
 
 @pytest.fixture
@@ -256,6 +267,26 @@ def test_names_of_classes_of_objects(cls, name):
         assert find_class(name) is cls
 
 
+@pytest.mark.parametrize("target", [Own, "a.b:Own", "a.b.Own", "a.b:Other.Own"])
+def test_an_estimator_is_found_by_where_it_was_registered(target):
+    def never():
+        raise AssertionError("an estimator of another name was loaded")
+
+    def part(name, factory, load):
+        return SimpleNamespace(qualified_name=name, factory=factory, load=load)
+
+    other = type("Own", (), {})
+    parts = [
+        part("x:Else", "a.b:Else", never),
+        part("x:Owner", "a.Own:Owner", never),
+        part("y:Own", "c:Own", lambda: other),
+        part("x:Own", target, lambda: Own),
+    ]
+    assert _name_among(parts, Own) == "x:Own"
+    assert _name_among(parts, other) == "y:Own"
+    assert _name_among(parts[:3], Own) is None
+
+
 @pytest.mark.parametrize(
     ("cls", "name"),
     [
@@ -272,16 +303,6 @@ def test_names_of_layers(cls, name):
 
 
 # -- what is said ----------------------------------------------------------------------
-
-
-class Own(BaseEstimator):
-    def __init__(self, part=None):
-        self.part = part
-
-    def get_params(self, deep=True):
-        if deep:
-            raise RuntimeError("it cannot list them")
-        return {"part": self.part}
 
 
 class FitsAlone:

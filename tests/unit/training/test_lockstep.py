@@ -18,6 +18,7 @@ from mlmi_sklearn.training.lockstep.batches import Generators, StackedBatches
 from mlmi_sklearn.training.lockstep.member import EarlyStopping, Member
 from mlmi_sklearn.training.lockstep.optimizer import StackedOptimizer
 from mlmi_sklearn.training.lockstep.rows import StackedRows
+from mlmi_sklearn.training.lockstep.trainer import _keep_what_works
 from mlmi_sklearn.training.lockstep.validation import Validation
 from mlmi_sklearn.training.lockstep.weights import Memory, StackedWeights
 
@@ -224,6 +225,17 @@ def test_a_memory_keeps_those_that_are_named(which):
         assert (v[1] == 2).all()
     memory.restore(1)
     assert all((v[1] == float(which[1])).all() for v in live)
+
+
+def test_only_rows_that_count_tell_whether_weights_work():
+    bad = math.nan
+    losses = torch.tensor([[1.0, bad], [1.0, bad], [math.inf, 1.0], [1.0, 2.0]])
+    weight = torch.tensor([[1.0, 0.0], [1.0, 0.5], [0.0, 1.0], [1.0, 1.0]])
+    asked = []
+    working = SimpleNamespace(keep=lambda which: asked.append(which.tolist()))
+    stack = SimpleNamespace(weights=SimpleNamespace(working=working))
+    _keep_what_works(stack, losses, weight)
+    assert asked == [[True, False, True, True]]
 
 
 def net_with(lr, module, schedule=None, **options):

@@ -281,6 +281,17 @@ def test_a_loss_with_weights_changes_and_a_function_does_not():
     assert "criterion_" not in training_state(net(1, loss=len_of))
 
 
+def test_a_net_takes_up_the_state_of_another():
+    state = training_state(net(4, borrows=False))
+    found = Resumable()
+    vars(found).update(vars(net(1, borrows=False)))
+    found.history.clear()
+    found.take_up(state)
+    assert found.steps_done_ == 4
+    assert len(found.history) == 4
+    assert equal(capture(found.module_), state["module_"])
+
+
 def test_as_many_callbacks_must_be_there():
     state = training_state(net(1))
     other = net(1)
