@@ -225,8 +225,8 @@ def test_what_was_not_learned_is_put_in_words():
     lines = repr(report_of(0.6, 0.55, False, "undecided", bound=0.75)).split("\n")
     assert lines[3:] == [
         "single-concept: test AUC 0.550 is below 0.75, but not below 0.5, with train "
-        "AUC 0.600. That breaks nothing, but the model learned too little to tell: train "
-        "it longer or on more bags."
+        "AUC 0.600. That breaks nothing, but the model learned too little to tell: "
+        "train it longer or on more bags."
     ]
 
 
