@@ -10,6 +10,7 @@ import sklearn
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.ensemble import BaggingClassifier, RandomForestClassifier
+from sklearn.exceptions import DataConversionWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_validate
 from sklearn.neighbors import KNeighborsClassifier
@@ -239,6 +240,29 @@ def test_a_classifier_without_weights_is_refused():
     with pytest.raises(TypeError, match="takes no sample_weight"):
         model.fit(X, y, X_target=X_target)
     assert vars(model) == before
+
+
+@pytest.mark.parametrize(
+    ("bad", "kind"), [([[1.0], [1.0, 2.0]], ValueError), (dict, TypeError)]
+)
+def test_rows_that_are_no_array_are_named(bad, kind):
+    X, y, _, _ = shifted(n=30)
+    model = ImportanceWeightedClassifier().fit(X, y)
+    with pytest.raises(kind, match=r"^X: "):
+        model.predict(bad)
+    with pytest.raises(kind, match=r"^X: "):
+        model.fit(bad, y)
+
+
+def test_a_column_of_labels_is_taken_with_a_warning():
+    rows, labels, domain = stacked(n=60, m=30)
+    model = ImportanceWeightedClassifier(random_state=0)
+    flat = model.fit(rows, labels, domain).predict_proba(rows)
+    with pytest.warns(DataConversionWarning, match="A column-vector y was passed"):
+        model.fit(rows, labels[:, None], domain)
+    np.testing.assert_array_equal(model.predict_proba(rows), flat)
+    with pytest.raises(ValueError, match="y should be a 1d array"):
+        model.fit(rows, np.c_[labels, labels], domain)
 
 
 @pytest.mark.parametrize(

@@ -494,16 +494,23 @@ def split_rows(fraction, labels=None, seed=0):
 @pytest.mark.parametrize("fraction", [0.1, 0.25, 0.5])
 def test_a_split_is_even_over_domains_and_classes(fraction):
     labels = np.array(["a", "b"])[np.arange(40) // 2 % 2]
-    known, held, rows = split_rows(fraction, labels)
-    assert len(held) == 40 * fraction
-    assert sorted([*known, *held]) == rows.source.tolist()
-    for domain in (0, 1):
-        for label in ("a", "b"):
-            both = (rows.ids[held] == domain) & (labels[held] == label)
-            assert abs(both.sum() - 40 * fraction / 4) <= 0.5
-    again = split_rows(fraction, labels)
-    np.testing.assert_array_equal(again[1], held)
-    assert set(split_rows(fraction, labels, seed=1)[1]) != set(held)
+    for seed in range(6):
+        known, held, rows = split_rows(fraction, labels, seed)
+        assert len(held) == 40 * fraction
+        assert sorted([*known, *held]) == rows.source.tolist()
+        for domain in (0, 1):
+            for label in ("a", "b"):
+                both = (rows.ids[held] == domain) & (labels[held] == label)
+                assert abs(both.sum() - 40 * fraction / 4) <= 0.5
+        np.testing.assert_array_equal(split_rows(fraction, labels, seed)[1], held)
+        assert set(split_rows(fraction, labels, seed + 1)[1]) != set(held)
+
+
+def test_numbers_to_be_predicted_are_no_classes():
+    numbers = np.arange(40) // 2 % 2 + 0.0
+    for seed in range(4):
+        held, plain = (split_rows(0.25, y, seed)[1] for y in (numbers, None))
+        np.testing.assert_array_equal(held, plain)
 
 
 def test_a_split_without_classes_is_even_over_domains():
