@@ -27,6 +27,38 @@ def test_the_warning_of_no_target_shows_the_ids(toy, dann):
 
 
 @pytest.mark.parametrize(
+    ("n", "shown"),
+    [(1, "0"), (5, "0, 1, 2, 3, 4"), (6, "0, 1, 2, 3, 4, ...")],
+)
+def test_the_warning_of_no_target_shows_five_ids_and_says_what_to_do(
+    domains, dann, n, shown
+):
+    X, y, _ = domains()
+    with pytest.warns(DomainWarning) as caught:
+        dann(max_epochs=1).fit(X, y, np.arange(70) % n)
+    (message,) = [str(w.message) for w in caught]
+    assert message == (
+        f"sample_domain names no row of a target (ids: {shown}), so DANNClassifier "
+        "trains on the source alone. Targets have ids below 0, or are named by "
+        "target_domains=[...]. In a cross-validation, use "
+        "mlmi_sklearn.model_selection.DomainStratifiedKFold."
+    )
+
+
+def test_a_target_that_was_forgotten_is_asked_for_by_the_names_of_arguments(toy, dann):
+    X, y, _ = toy
+    with pytest.warns(DomainWarning) as caught:
+        dann(partial=True, label_shift="em").fit(X, y)
+    (message,) = [str(w.message) for w in caught]
+    assert message.startswith(
+        "partial=True is for a target, and none was passed (sample_domain=, X_target=)"
+        ", so DANNClassifier trains on the source alone. "
+    )
+    with pytest.warns(DomainWarning, match=r"^X_target names no row of a target, so "):
+        dann().fit(X, y, X_target=X[:0])
+
+
+@pytest.mark.parametrize(
     "option", [{"label_shift": "em"}, {"partial": True}, {"selection": "check"}]
 )
 def test_options_for_a_target_that_was_forgotten(toy, dann, option):
