@@ -76,10 +76,25 @@ def test_unknown_names_come_with_close_matches():
         resolve_optimizer("adamv")
     with pytest.raises(ValueError, match=r"lr_schedule='cosin' .*'cosine'"):
         resolve_schedule("cosin")
-    with pytest.raises(TypeError, match="lr_schedule must be"):
+    told = r"^lr_schedule must be a name or a callable, got int\.$"
+    with pytest.raises(TypeError, match=told):
         resolve_schedule(3)
-    with pytest.raises(TypeError, match="optimizer must be"):
+    with pytest.raises(
+        TypeError, match=r"^optimizer must be a name or a callable, got"
+    ):
         resolve_optimizer(3)
+
+
+def test_what_can_be_called_is_taken_as_it_is():
+    def schedule(share):
+        return 1 - share
+
+    def factory(params, lr):
+        return torch.optim.SGD(params, lr)
+
+    assert resolve_schedule(schedule) is schedule
+    assert resolve_optimizer(factory) is factory
+    assert resolve_optimizer("AdamW") is resolve_optimizer("adamw") is torch.optim.AdamW
 
 
 def test_a_partial_keeps_what_it_fixed():
