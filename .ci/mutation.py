@@ -43,7 +43,14 @@ PARTS: dict[str, tuple[list[str], list[str]]] = {
     ),
     "training": (
         ["training/*"],
-        ["unit/training", "unit/base", "reliability/test_checkpoints.py"],
+        # Without those that train for seconds: waiting, compiling, checkpoints.
+        [
+            "unit/training/test_[!cn]*.py",
+            "unit/training/test_c[!o]*.py",
+            "unit/training/test_net.py",
+            "unit/base",
+            "scale/test_gpus.py",
+        ],
     ),
     "persistence": (["persistence/*"], ["unit/persistence"]),
 }
