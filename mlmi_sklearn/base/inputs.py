@@ -177,7 +177,9 @@ def _with_missing(X: Any) -> NDArray[Any]:
         return np.asarray(X)
     if X.dtype.kind in "biuf":
         return X.astype(np.result_type(X, np.float32)).filled(np.nan)
-    return X.astype(object).filled(None)
+    values = X.data.astype(object)
+    values[np.ma.getmaskarray(X)] = None  # filled(None) would fill in a default
+    return values
 
 
 def require_finite_outputs(outputs: NDArray[Any]) -> NDArray[Any]:

@@ -221,9 +221,9 @@ class DomainEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DomainM
             valid = cut(held_out)
         if len(first) == 1 and has_batch_statistics(net.module_):
             raise ValueError(
-                "Found one labelled row of a source (n_samples = 1), but batch "
-                "normalisation needs two at least. Pass more rows, or a backbone "
-                "without it."
+                "Found one labelled row of a source (n_samples = 1; rows whose "
+                "sample_weight is 0 do not count), but batch normalisation needs two "
+                "at least. Pass more rows, or a backbone without it."
             )
         vectors = len(rows.shape) == 2 and self.domain_norm != "shared"
         if self.batch_size == 1 and vectors and has_batch_statistics(net.module_):

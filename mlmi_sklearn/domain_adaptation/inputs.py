@@ -144,6 +144,8 @@ def stack(
     with naming("X"):
         X = as_host_array(X)
     X = X.tocsr() if sparse.issparse(X) else X  # most formats have no rows
+    if np.ma.is_masked(y) and y.dtype.kind in "biu":  # whole numbers have no NaN
+        y = y.astype(object)
     y, sample_domain = _readable(y), _readable(sample_domain)
     if X_target is not None:
         X, y, domains, known = _join(X, y, sample_domain, X_target, y_target, integers)

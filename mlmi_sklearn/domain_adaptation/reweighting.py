@@ -246,9 +246,9 @@ class ImportanceWeightedClassifier(
         total = (weights * own)[known]
         plain = weight is None and not domains.is_target.any()
         labels = y[source[known]]
-        check_classes(labels)
         if labels.dtype == object:
             labels = np.asarray(labels.tolist())
+        check_classes(labels)
         with naming("X", "y", "sample_weight"):
             self.estimator_ = fit_weighted(
                 self._inner(), X[source[known]], labels, None if plain else total

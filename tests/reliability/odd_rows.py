@@ -158,6 +158,10 @@ COLUMNS = [
         ["tables"],
         column_of_text=lambda v: with_column(v, ["x"] * len(v)),
         categories=lambda v: with_column(v, pd.Categorical(["x", *"ß" * (len(v) - 1)])),
+        periods=lambda v: with_column(v, pd.period_range("2020", periods=len(v))),
+    ),
+    *refused(
+        ["tables", "wraps"],
         dates_in_a_column=lambda v: with_column(
             v, pd.date_range("2020", periods=len(v))
         ),
@@ -167,7 +171,6 @@ COLUMNS = [
         durations_in_a_column=lambda v: with_column(
             v, pd.to_timedelta(np.arange(len(v)), "D")
         ),
-        periods=lambda v: with_column(v, pd.period_range("2020", periods=len(v))),
     ),
     *refused(
         ["nan"],

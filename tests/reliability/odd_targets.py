@@ -64,6 +64,12 @@ def unusable(argument, spares=()):
             one_list=lambda v, rng: with_cell(v, [1, 2], rng),
             one_dict=lambda v, rng: with_cell(v, {"a": 1}, rng),
             records=lambda v: np.zeros(len(v), dtype=[("a", float), ("b", int)]),
+        ),
+        # A label that is hidden may be one that is not known.
+        *collect(
+            argument,
+            "refused",
+            [*spares, "partial"] if argument == "y" else spares,
             hidden=lambda v, rng: masked(v, rng, hidden=True),
         ),
         *collect(argument, "any", matrix=lambda v: np.asmatrix(v).T),
@@ -150,6 +156,7 @@ CLASSES = [
         ["partial"],
         one_NA=lambda c: pd.Series([None, *c[1:].tolist()], dtype="Int64"),
         category_missing=lambda c: pd.Series(pd.Categorical([None, *words(c[1:])])),
+        hidden_word=lambda c, rng: masked(words(c), rng, hidden=True),
     ),
 ]
 

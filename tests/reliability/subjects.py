@@ -94,6 +94,8 @@ def traits(name):
         "sparse": tags.input_tags.sparse,
         # It passes tables on as they are.
         "tables": name in ("CGANSampler", "TileGrid"),
+        # What it wraps reads tables; scikit-learn fits on one of dates alone.
+        "wraps": name in ("AugmentedClassifier", "AugmentedRegressor"),
         "bags": family_of(made) == "mil",
         # Targets that are not known are left out.
         "partial": family_of(made) in ("mil", "domain_adaptation"),

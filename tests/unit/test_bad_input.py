@@ -747,3 +747,11 @@ def test_frames_with_names_in_another_order():
     model = quick().fit(frame, ROW_Y)
     with pytest.raises(ValueError, match="feature names should match"):
         model.predict(frame[list("bca")])
+
+
+@pytest.mark.parametrize("cls", [NetClassifier, MILClassifier])
+def test_a_word_that_a_mask_hides_is_missing_and_no_class(cls):
+    words = np.array(["benign", "malignant"])[Y if cls is MILClassifier else ROW_Y]
+    hidden = np.ma.masked_array(words, np.arange(len(words)) == 3)
+    with pytest.raises(ValueError, match="y holds labels of several types"):
+        quick(cls).fit(X if cls is MILClassifier else ROWS, hidden)

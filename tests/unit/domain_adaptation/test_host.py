@@ -67,6 +67,20 @@ def test_what_a_masked_array_hides_is_the_target(toy, make):
     assert same(model, make().fit(X, np.where(ids < 0, -1, y)), X)
 
 
+@pytest.mark.parametrize("dtype", [int, "U1", object])
+def test_hidden_labels_leave_the_type_of_the_others(toy, make, dtype):
+    X, y, ids = toy
+    y = y.astype(dtype)
+    model = make().fit(X, np.ma.masked_array(y, ids < 0))
+    assert model.classes_.tolist() == sorted(set(y.tolist()))
+
+
+def test_none_marks_the_target_among_whole_numbers(toy, make):
+    X, y, ids = toy
+    marked = np.where(ids < 0, None, y)
+    assert same(make().fit(X, marked), make().fit(X, np.where(ids < 0, -1, y)), X)
+
+
 def test_a_hidden_weight_is_missing_also_beside_a_target_apart(toy, make):
     X, y, ids = toy
     s = ids > 0
