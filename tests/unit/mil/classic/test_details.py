@@ -197,6 +197,31 @@ def test_a_table_after_bags_is_warned_about_in_full(model, witness):
         model.fit(X.values, np.repeat(y, X.lengths)).predict(X.values)
 
 
+@pytest.mark.parametrize("kind", [MISVC, SingleInstanceClassifier])
+def test_a_score_on_the_threshold_is_negative(kind, witness):
+    X, y = witness()
+    model = kind(threshold=0.0).fit(X, y)
+    scores = model.decision_function(X)
+    for bag in range(3):
+        model = kind(threshold=float(scores[bag])).fit(X, y)
+        assert model.decision_function(X)[bag] == 0.0
+        assert_array_equal(model.predict(X), scores > scores[bag])
+        instances = model.instance_scores(X, flat=True)
+        assert (instances == 0.0).any()
+        assert_array_equal(model.predict_instances(X, flat=True), instances > 0)
+
+
+@pytest.mark.parametrize("n_references", [1, 2, 5, 39])
+def test_of_many_bags_as_near_the_first_are_the_references(n_references):
+    # Enough of them that a sort need not keep their order by chance.
+    angles = np.arange(40) % 4 * (np.pi / 2)
+    values = np.column_stack([np.cos(angles), np.sin(angles)]).round()
+    y = np.random.default_rng(0).permutation(np.arange(40) % 3)
+    model = CitationKNN(n_references, 0).fit(Bags(values, np.ones(40, int)), y)
+    shares = np.bincount(y[:n_references], minlength=3) / n_references
+    assert_allclose(model.predict_proba([[[0.0, 0.0]]]), [shares])
+
+
 # -- rules ---
 
 
