@@ -93,7 +93,14 @@ def test_rows_are_gathered_set_by_set(sizes, which, weighted, reuse):
     order = torch.zeros(len(sets), longest, dtype=torch.int64)
     for k, data in enumerate(sets):
         order[k, : len(data)] = torch.randperm(len(data))
-    x, y, weight = rows.gather(order, rows.room() if reuse else None)
+    room = rows.room()
+    n = len(sets) * longest
+    assert [part.shape for part in room] == [(n, 2), (n,)]
+    assert [part.dtype for part in room] == [rows.x.dtype, rows.y.dtype]
+    x, y, weight = rows.gather(order, room if reuse else None)
+    if reuse:
+        assert x.data_ptr() == room[0].data_ptr()
+        assert y.data_ptr() == room[1].data_ptr()
     for k, data in enumerate(sets):
         n = len(data)
         assert rows.there[k].tolist() == [1.0] * n + [0.0] * (longest - n)

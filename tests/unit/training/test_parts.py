@@ -398,6 +398,9 @@ def test_a_snapshot_is_of_weights_and_buffers():
     kept.restore()
     assert all((v == 9).all() for v in module.state_dict().values())
     assert {float(t.float().mean()) for t in state} == {7.0}  # copies
+    for wrong in (state[:-1], [*state, state[0]]):
+        with pytest.raises(ValueError, match="zip"):
+            kept.load_training_state(wrong)
     module[1].running_var[1] = torch.inf
     assert not kept.is_finite()
 
