@@ -14,10 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils import Tags, _safe_indexing, column_or_1d, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import (
-    _num_samples,
-    check_is_fitted,
-)
+from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from ..base.inputs import as_host_array, read_targets, read_weight
 from ..base.naming import check_classes, naming
@@ -204,7 +201,8 @@ class ImportanceWeightedClassifier(
         )
         if sample_weight is not None and X_target is not None:
             # Weights of the source alone; rows of the target have none.
-            given = np.asarray(as_host_array(sample_weight))
+            with naming("sample_weight"):
+                given = np.asarray(as_host_array(sample_weight))
             sample_weight = np.concatenate([given, np.ones(_num_samples(X_target))])
         with rollback(self):
             X, y, domains, weight = self._read(*stacked, sample_weight)

@@ -87,3 +87,10 @@ def test_a_hidden_weight_is_missing_also_beside_a_target_apart(toy, make):
     weight = np.ma.masked_array(np.ones(40), np.arange(40) == 3)
     with pytest.raises(ValueError, match="sample_weight contains NaN"):
         make().fit(X[s], y[s], sample_weight=weight, X_target=X[~s])
+
+
+def test_weights_that_are_no_array_are_named_beside_a_target_apart(toy, make):
+    X, y, ids = toy
+    s = ids > 0
+    with pytest.raises(ValueError, match=r"^sample_weight: "):
+        make().fit(X[s], y[s], sample_weight=[1.0, [2.0, 3.0]], X_target=X[~s])
