@@ -32,11 +32,19 @@ PARTS: dict[str, tuple[list[str], list[str]]] = {
         ["unit/mil", "properties/test_mil_*.py"],
     ),
     "domain_adaptation": (
-        ["domain_adaptation/*", "nn/divergences/*", "metrics/domain*"],
+        [
+            "domain_adaptation/*",
+            "nn/divergences/*",
+            "nn/gradient_reversal.py",
+            "metrics/domain*",
+            "metrics/_domain_arrays.py",
+        ],
         [
             "unit/domain_adaptation",
             "unit/metrics/test_domain_*.py",
             "unit/nn/test_divergences*.py",
+            "unit/nn/test_gradient_reversal.py",
+            "properties/test_class_shares.py",
             "properties/test_domain_*.py",
             "properties/test_nn_divergences.py",
         ],
