@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from mlmi_sklearn import DANNClassifier, DANNRegressor, MMEClassifier
+from mlmi_sklearn.base import TorchEstimator
 from mlmi_sklearn.domain_adaptation.net import _joined
 from mlmi_sklearn.nn.divergences import DANNDivergence
 
@@ -171,6 +172,27 @@ def test_gradients_are_shortened_to_one_norm(toy, dann):
     assert steps[0.2] == pytest.approx(0.1 * 0.2, rel=1e-3)
     assert steps[None] == pytest.approx(steps[1e9])
     assert steps[None] > 0.1 * 0.2
+
+
+@pytest.mark.parametrize("labels", ["ignore", "use"])
+def test_callbacks_see_the_rows_whose_targets_may_be_read(
+    toy, dann, labels, monkeypatch
+):
+    X, y, ids = toy
+    seen = []
+    plain = TorchEstimator._open_bridge
+
+    def note(self, net, attributes, data):
+        seen.append(data)
+        return plain(self, net, attributes, data)
+
+    monkeypatch.setattr(TorchEstimator, "_open_bridge", note)
+    masked = np.where((ids < 0) & (np.arange(70) % 3 > 0), -1, y)
+    dann(target_labels=labels).fit(X, masked, ids)
+    rows = (ids > 0) if labels == "ignore" else (masked >= 0)
+    ((found_X, found_y),) = seen
+    np.testing.assert_array_equal(found_X, X[rows])
+    np.testing.assert_array_equal(found_y, y[rows])
 
 
 @pytest.mark.parametrize(
