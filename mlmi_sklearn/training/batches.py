@@ -17,7 +17,7 @@ from .data import Batch, TrainingData
 from .distributed import Ranks
 from .foreign import is_foreign
 from .shares import own_part, share_blocks, silence
-from .streams import BlockRows
+from .streams import BlockRows, StreamRows
 
 __all__ = ["GATHER_LIMIT", "TensorBatches", "batch_bounds", "joined", "writes_to_input"]
 
@@ -175,6 +175,11 @@ class TensorBatches:
     def bounds(self) -> list[tuple[int, int]]:
         """Start and stop of every batch; counting rows may take a pass over them."""
         return batch_bounds(len(self.data), self.batch_size)
+
+    @property
+    def is_read(self) -> bool:
+        """Whether rows come from elsewhere, and may be more than fit in memory."""
+        return isinstance(self.data.rows, StreamRows)
 
     def __len__(self) -> int:
         return len(self.bounds)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
@@ -41,6 +43,13 @@ class LossLog:
     Reading a loss back after each batch would make an accelerator wait for the
     processor and the processor for the accelerator.
 
+    Parameters
+    ----------
+    in_one_piece : bool, default=False
+        Copy what comes into one growing piece of memory. Small tensors that outlive
+        large batches leave holes between these, and a process that reads data larger
+        than its memory runs out of it.
+
     Examples
     --------
     >>> log = LossLog()
@@ -50,9 +59,9 @@ class LossLog:
     3.0
     """
 
-    def __init__(self) -> None:
-        self._losses: list[Tensor] = []
-        self._weights: list[Tensor] = []
+    def __init__(self, in_one_piece: bool = False) -> None:
+        kind = _Piece if in_one_piece else _Parts
+        self._losses, self._weights = kind(), kind()
         self._sizes: list[int] = []
 
     @classmethod
@@ -84,12 +93,12 @@ class LossLog:
 
     def mean(self) -> float:
         """Return sum(w * l) / sum(w) over the rows of the epoch; 0.0 if none."""
-        if not self._losses:
+        if not self._sizes:
             return 0.0
-        losses = self._joined()
+        losses = self._losses.joined()
         if self._weights:
-            weights = torch.cat(self._weights)
-        elif self._losses[0].ndim:
+            weights = self._weights.joined()
+        elif self._losses.of_rows:
             return float(losses.mean())
         else:
             weights = torch.tensor(self._sizes, dtype=losses.dtype)
@@ -99,7 +108,7 @@ class LossLog:
     def weight(self) -> float:
         """Return how much the rows of the epoch weigh together."""
         if self._weights:
-            return float(torch.cat(self._weights).sum())
+            return float(self._weights.joined().sum())
         return float(sum(self._sizes))
 
     def first_bad_step(self) -> int:
@@ -107,9 +116,47 @@ class LossLog:
         for step, losses in enumerate(self._losses, start=1):
             if not bool(torch.isfinite(losses).all()):
                 return step
-        return len(self._losses)
+        return len(self._sizes)
 
-    def _joined(self) -> Tensor:
-        if self._losses[0].ndim:
-            return torch.cat(self._losses)
-        return torch.stack(self._losses)
+
+class _Parts(list[Tensor]):
+    """Tensors as they came."""
+
+    @property
+    def of_rows(self) -> bool:
+        return bool(self[0].ndim)
+
+    def joined(self) -> Tensor:
+        return torch.cat(self) if self.of_rows else torch.stack(list(self))
+
+
+class _Piece:
+    """Tensors copied one after the other into one, which doubles when it is full."""
+
+    _FIRST = 1024
+
+    def __init__(self) -> None:
+        self._lengths: list[int] = []
+        self._used = 0
+
+    def __len__(self) -> int:
+        return len(self._lengths)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return iter(self.joined().split(self._lengths))
+
+    def append(self, part: Tensor) -> None:
+        if not self._lengths:
+            self.of_rows = bool(part.ndim)
+            self._piece = part.new_empty(max(self._FIRST, part.numel()))
+        end = self._used + part.numel()
+        if end > len(self._piece):
+            larger = self._piece.new_empty(2 * end)
+            larger[: self._used] = self.joined()
+            self._piece = larger
+        self._piece[self._used : end] = part
+        self._used = end
+        self._lengths.append(part.numel())
+
+    def joined(self) -> Tensor:
+        return self._piece[: self._used]

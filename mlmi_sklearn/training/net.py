@@ -210,7 +210,7 @@ class LeanNet(Resumable, NeuralNet):
 
     def _train_epoch(self, iterator: Any) -> LossLog:
         self._set_training(True)
-        log = LossLog()
+        log = LossLog(getattr(iterator, "is_read", False))
         self.stepper_.begin()
         try:
             for batch in iterator:
@@ -223,7 +223,7 @@ class LeanNet(Resumable, NeuralNet):
 
     def _validate(self, iterator: Any) -> LossLog:
         self._set_training(False)
-        log = LossLog()
+        log = LossLog(getattr(iterator, "is_read", False))
         with torch.no_grad():
             for batch in iterator:
                 log.add(self.batch_loss(batch)[0], batch[1].weight, len(batch[0]))

@@ -1,4 +1,4 @@
-"""Training in a tenth of the memory of the features (dask, workers: a fifth).
+"""Training in a tenth of the memory of the features (dask: a seventh).
 
 The kernel sees to it. A process may add a fixed amount of private writable memory
 (``RLIMIT_DATA``, which pages of mapped files are not part of) to what it has after a
@@ -18,9 +18,8 @@ import pytest
 BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "bench_out_of_core.py"
 LIMIT_MB = 40
 LARGE_LIMIT_MB = 50
-# Whatever the size of the data, dask takes some for its graph and its scheduler, and
-# batches of all workers wait in the process that trains.
-LIMITS_MB = {"dask": 100, "loader, 2 workers": 100}
+# Whatever the size of the data, dask takes some for its graph and its scheduler.
+LIMITS_MB = {"dask": 70}
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/status").exists() or "linux" not in sys.platform,

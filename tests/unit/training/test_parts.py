@@ -7,12 +7,12 @@ from itertools import accumulate, pairwise
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
 from mlmi_sklearn.training import batches as batches_module
-from mlmi_sklearn.training import compiling
+from mlmi_sklearn.training import compiling, losslog
 from mlmi_sklearn.training.backward import RowGradients
 from mlmi_sklearn.training.batches import (
     TensorBatches,
@@ -42,9 +42,20 @@ WEIGHTS = st.lists(
 # -- losses ----------------------------------------------------------------------------
 
 
-@given(st.lists(WEIGHTS, min_size=1, max_size=4), st.booleans())
-def test_the_loss_of_an_epoch_is_a_weighted_mean_over_rows(batches, weighted):
-    log, flat = LossLog(), [pair for batch in batches for pair in batch]
+@pytest.fixture(params=[False, True], ids=["parts", "in one piece"])
+def in_one_piece(request, monkeypatch):
+    """Both ways to keep losses; one begins so small that it has to grow."""
+    monkeypatch.setattr(losslog._Piece, "_FIRST", 2)
+    return request.param
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(batches=st.lists(WEIGHTS, min_size=1, max_size=4), weighted=st.booleans())
+def test_the_loss_of_an_epoch_is_a_weighted_mean_over_rows(
+    in_one_piece, batches, weighted
+):
+    log = LossLog(in_one_piece)
+    flat = [pair for batch in batches for pair in batch]
     for batch in batches:
         values, weight = (
             torch.tensor(x, dtype=torch.float64) for x in zip(*batch, strict=True)
@@ -60,8 +71,8 @@ def test_the_loss_of_an_epoch_is_a_weighted_mean_over_rows(batches, weighted):
     assert found.item() == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
 
-def test_means_of_batches_count_by_their_sizes():
-    log = LossLog()
+def test_means_of_batches_count_by_their_sizes(in_one_piece):
+    log = LossLog(in_one_piece)
     for loss, weight, size in ((1.0, None, 3), (4.0, torch.ones(1), 1)):
         log.add(torch.tensor(loss), weight, size)
     assert log.mean() == (3 * 1 + 4) / 4
@@ -70,10 +81,17 @@ def test_means_of_batches_count_by_their_sizes():
     assert LossLog().weight() == 0.0
 
 
+def test_what_was_noted_in_one_piece_may_be_written_over():
+    log, memory = LossLog(in_one_piece=True), torch.empty(3)
+    for value in (1.0, 2.0, 6.0):
+        log.add(memory.fill_(value), None, 3)
+    assert log.mean() == 3.0
+
+
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize("step", [1, 2, 3])
-def test_the_first_bad_batch_is_counted_from_one(bad, step):
-    log = LossLog()
+def test_the_first_bad_batch_is_counted_from_one(in_one_piece, bad, step):
+    log = LossLog(in_one_piece)
     for i in range(1, 5):
         log.add(torch.tensor([1.0, bad if i in (step, 4) else 0.0]), None, 2)
     assert log.first_bad_step() == step
