@@ -244,9 +244,9 @@ class ImportanceWeightedClassifier(
         total = (weights * own)[known]
         plain = weight is None and not domains.is_target.any()
         labels = y[source[known]]
-        plain = np.asarray(labels.tolist())  # numbers that came beside None
-        check_classes(plain if plain.dtype.kind in "biuf" else labels)
-        labels = plain if labels.dtype == object else labels
+        cells = np.asarray(labels.tolist())  # numbers that came beside None
+        check_classes(cells if cells.dtype.kind in "biuf" else labels)
+        labels = cells if labels.dtype == object else labels
         with naming("X", "y", "sample_weight"):
             self.estimator_ = fit_weighted(
                 self._inner(), X[source[known]], labels, None if plain else total
