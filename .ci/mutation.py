@@ -64,7 +64,8 @@ PARTS: dict[str, tuple[list[str], list[str]]] = {
 }
 
 #: How mutmut names what became of a mutant, by the exit code of its tests.
-OUTCOMES = {0: "survived", 1: "killed", 3: "killed", 33: "no tests", 36: "timeout"}
+OUTCOMES = {0: "survived", 1: "killed", 3: "killed", 33: "no tests"}
+OUTCOMES |= dict.fromkeys((36, 24, -24, 152, 255), "timeout")  # of the wall, of the CPU
 
 
 def main() -> None:
