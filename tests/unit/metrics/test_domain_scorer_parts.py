@@ -279,7 +279,7 @@ def test_outputs_that_do_not_fit_the_classes_are_refused(method, out):
     model = Says(**{method: lambda X: out})
     model.classes_ = np.arange(3)
     with pytest.raises(
-        TypeError, match=r"Says gives an array of shape \(4,.* 3 classe"
+        TypeError, match=r"Says gives an array of shape \(4,.* 3 classes"
     ):
         probabilities(model, None)
     with pytest.raises(

@@ -262,7 +262,7 @@ def test_what_cannot_be_shared_is_said(pretend_ranks):
             (train(build(), data(), EACH), np.zeros((3, D))),
             (train(build(), data(), EACH, device="meta"), data()),
         ):
-            with pytest.raises(ValueError, match="rocesses") as caught:
+            with pytest.raises(ValueError, match="processes") as caught:
                 shared_fit._require_support(net, rows)
             told.append(str(caught.value))
         shared_fit._require_support(train(build(), data(), EACH), data())
