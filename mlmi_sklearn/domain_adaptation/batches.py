@@ -57,7 +57,7 @@ class RowsOfDomains:
         """Gather the rows of ``index``, in that order."""
         return RowsOfDomains(self.rows.take(index), self.codes.index_select(0, index))
 
-    def narrow(self, start: int, stop: int) -> tuple[object, Tensor]:
+    def narrow(self, start: int, stop: int) -> _Coded:
         """Return rows ``start`` to ``stop``, and their codes."""
         return _Coded(self.rows.narrow(start, stop), self.codes[start:stop])
 

@@ -1,18 +1,17 @@
 """Optimisers in a process that never loads PyTorch's compiler.
 
-Some methods of ``torch.optim.Optimizer`` import ``torch._dynamo`` when they are first
-called, only to tell it that they are not to be compiled. In a fresh process this takes
-longer than many a fit: a second or more, in every worker of a cluster again. Who has
-loaded the compiler already, or compiles, notices nothing of what is here.
+An optimiser imports ``torch._dynamo`` when it is made and when it steps, only to tell
+it that this is not to be compiled. In a fresh process this takes longer than many a
+fit: a second or more, in every worker of a cluster again. Who has loaded the compiler
+already, or compiles, notices nothing of what is here.
 """
 
 from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 from torch.optim import SGD, Adam, AdamW, Optimizer
@@ -26,25 +25,27 @@ _REPLACEMENT = "__dynamo_disable"
 
 @contextmanager
 def without_compiler() -> Iterator[None]:
-    """Make optimisers, or read their state, without loading the compiler.
+    """Make optimisers without loading the compiler.
 
-    Within, and until the compiler is loaded, the marked methods call what they mark.
+    Within, ``add_param_group`` calls itself as it was written, without the mark that
+    hides it from a compiler that is not there.
 
     Examples
     --------
     >>> with without_compiler():
     ...     optimizer = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(2))])
     """
-    free = [] if _is_loaded() else [m for m in _marked() if not _is_replaced(m)]
-    for method in free:
-        setattr(method, _REPLACEMENT, method)
+    method = getattr(Optimizer.add_param_group, "__wrapped__", None)
+    if method is None or _is_loaded() or hasattr(method, _REPLACEMENT):
+        yield
+        return
+    setattr(method, _REPLACEMENT, method)
     try:
         yield
     finally:
-        for method in free:
-            # Another thread may have loaded the compiler meanwhile, which put its own.
-            if getattr(method, _REPLACEMENT, None) is method:
-                delattr(method, _REPLACEMENT)
+        # Another thread may have loaded the compiler meanwhile, which put its own.
+        if getattr(method, _REPLACEMENT, None) is method:
+            delattr(method, _REPLACEMENT)
 
 
 def step_uncompiled(optimizer: Optimizer) -> None:
@@ -65,17 +66,6 @@ def step_uncompiled(optimizer: Optimizer) -> None:
 
 def _is_loaded() -> bool:
     return "torch._dynamo" in sys.modules
-
-
-def _marked() -> list[Callable[..., Any]]:
-    """Return the methods that PyTorch hides from its compiler, as they were written."""
-    names = ("add_param_group", "state_dict", "load_state_dict", "zero_grad")
-    methods = (getattr(Optimizer, name) for name in names)
-    return [m.__wrapped__ for m in methods if hasattr(m, "__wrapped__")]
-
-
-def _is_replaced(method: Callable[..., Any]) -> bool:
-    return hasattr(method, _REPLACEMENT)
 
 
 def _is_unwatched(optimizer: Optimizer) -> bool:

@@ -1,5 +1,7 @@
 """The net of two sides: what goes through together, and what is noted of it."""
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 import torch
@@ -37,7 +39,7 @@ def test_sides_are_joined_with_their_weights(parts, expected, weights):
 class Listening(DANNDivergence):
     """Notes what it is asked to compare."""
 
-    seen: list = []  # noqa: RUF012
+    seen: ClassVar[list] = []
 
     def forward(self, zs, zt, **keywords):
         if torch.is_grad_enabled():
