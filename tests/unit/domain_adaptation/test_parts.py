@@ -254,7 +254,8 @@ def test_labelled_rows_of_a_source_are_numbered():
     known = np.array([True, False, True, True])
     is_target = np.array([False, False, True, False])
     assert labelled_source_rows(known, is_target).tolist() == [0, 3]
-    with pytest.raises(ValueError, match="No row of a source has a target that is known"):
+    told = "No row of a source has a target that is known"
+    with pytest.raises(ValueError, match=told):
         labelled_source_rows(known, ~np.array([False, True, False, False]))
 
 
