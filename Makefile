@@ -155,7 +155,7 @@ $(AUDIT_VENV)/audit.stamp:
 
 audit: $(AUDIT_VENV)/audit.stamp
 	$(AUDIT_VENV)/bin/bandit --quiet --configfile pyproject.toml --recursive mlmi_sklearn
-	$(AUDIT_VENV)/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip $(ARGS)
+	$(AUDIT_VENV)/bin/python .ci/audit.py $(ARGS)
 
 docs: $(VENV)/docs.stamp
 	$(RUN) -m sphinx -b html -W --keep-going -j auto $(ARGS) docs docs/_build/html
