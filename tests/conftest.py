@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import signal
 import sys
 import warnings
 from pathlib import Path
@@ -48,6 +49,14 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("repeatable")
+
+
+@pytest.fixture
+def usual_sigint():
+    """Give Ctrl-C its usual meaning, whoever started the tests."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import _num_samples, validate_data
 from torch import Tensor
 
@@ -17,9 +16,10 @@ from ..base.inputs import as_host_array, plain_numbers, require_no_dates
 from ..base.naming import naming
 from ..base.partial import PartialTargets
 from ..base.warn import warn_user
-from ..containers.domains import SOURCE, TARGET, Domains, resolve_domains
+from ..containers.domains import Domains, resolve_domains
 from ..containers.unlabelled import unlabelled
 from ..exceptions import DomainWarning
+from .apart import count_rows, join
 
 __all__ = [
     "DomainRows",
@@ -29,7 +29,6 @@ __all__ = [
     "read_targets_of",
     "require_classes",
     "stack",
-    "stack_rows",
     "warn_of_a_label_that_is_none",
 ]
 
@@ -148,12 +147,11 @@ def stack(
         y = y.astype(object)
     y, sample_domain = _readable(y), _readable(sample_domain)
     if X_target is not None:
-        X, y, domains, known = _join(X, y, sample_domain, X_target, y_target, integers)
+        X, y, domains, known = join(X, y, sample_domain, X_target, y_target, integers)
     else:
         if y_target is not None:
             raise ValueError("y_target needs X_target: the rows that it belongs to.")
-        with naming("X"):
-            n = _num_samples(X)
+        n = count_rows(X, "X")
         if isinstance(sample_domain, str) and sample_domain in getattr(
             X, "columns", ()
         ):
@@ -166,7 +164,7 @@ def stack(
             sample_domain, n, y=y, target_domains=target_domains, integers=integers
         )
         known = None
-    if domains is None or y is None or _num_samples(y) != len(domains):
+    if domains is None or y is None or count_rows(y, "y") != len(domains):
         return (X if domains is None else Stacked(X, domains)), y
     hidden = domains.is_target.copy()
     if use_target_labels:
@@ -182,113 +180,10 @@ def _readable(values: Any) -> Any:
     return as_host_array(values) if hides else values
 
 
-def _join(
-    X: Any, y: Any, sample_domain: Any, X_target: Any, y_target: Any, integers: bool
-) -> tuple[Any, Any, Domains, Array]:
-    """Put source and target, which came apart, one after the other."""
-    if sample_domain is not None:
-        raise ValueError(
-            "Pass either sample_domain, for rows of all domains in X, or X_target, for "
-            "rows of the target apart; not both."
-        )
-    with naming("X"):
-        n = _num_samples(X)
-    with naming("X_target"):
-        m = _num_samples(X_target)
-        _require_finite(X_target, "X_target")
-    is_target = np.repeat([False, True], [n, m])
-    domains = Domains(np.where(is_target, TARGET, SOURCE), is_target)
-    y = as_host_array(y)
-    if _num_samples(y) != n:
-        raise ValueError(f"X has {n} rows, but y has {_num_samples(y)}.")
-    if y_target is None:
-        known = ~is_target
-        y = np.asarray(y)
-        return stack_rows(X, X_target), y[np.arange(n + m) % n], domains, known
-    if _num_samples(y_target) != m:
-        raise ValueError(
-            f"X_target has {m} rows, but y_target has {_num_samples(y_target)}."
-        )
-    both, known = _join_targets(np.asarray(y), y_target, integers)
-    return stack_rows(X, X_target), both, domains, known
-
-
-def _join_targets(y: Array, y_target: Any, integers: bool) -> tuple[Array, Array]:
-    """Put targets one after the other; return them, and which are known.
-
-    Markers of the target may be of another kind than the labels: NaN beside integers,
-    -1 or None beside strings.
-    """
-    given = np.asarray(as_host_array(y_target))
-    if given.dtype.kind == y.dtype.kind or y.ndim != 1 or given.ndim != 1:
-        both = np.concatenate([y, given])
-        missing = unlabelled(both, integers=integers)
-        return both, np.ones(both.shape, bool) if missing is None else ~missing
-    lost = np.asarray(pd.isna(given))
-    if given.dtype.kind == "i" and integers:
-        lost |= given == -1
-    labels = np.full(len(given), None, dtype=object)
-    labels[lost], labels[~lost] = y[0], given[~lost]
-    values = np.asarray(labels.tolist())
-    if y.dtype.kind in "iu" and (~lost).any() and values.dtype.kind == "f":
-        whole = values.astype(y.dtype)
-        values = whole if (whole == values).all() else values
-    own = unlabelled(y, integers=integers)
-    known = np.concatenate([np.ones(len(y), bool) if own is None else ~own, ~lost])
-    return np.concatenate([y, values]), known
-
-
-def _require_finite(X: Any, name: str) -> None:
-    """Refuse NaN and infinity under the right name; once stacked, all is ``X``."""
-    values = X if sparse.issparse(X) else np.asarray(as_host_array(X))
-    if values.dtype.kind == "f":
-        assert_all_finite(values, input_name=name)
-
-
-def stack_rows(
-    first: Any, second: Any, names: tuple[str, str] = ("X", "X_target")
-) -> Any:
-    """Put two sets of rows one after the other, in a container like theirs.
-
-    Parameters
-    ----------
-    first, second : array-like of shape (n, ...) and (m, ...)
-        Arrays, frames with the same columns, sparse matrices or tensors.
-    names : tuple of two str
-        What messages call them.
-
-    Returns
-    -------
-    ndarray, DataFrame or CSR matrix
-        Of n + m rows.
-
-    Raises
-    ------
-    ValueError
-        If samples of the two have different shapes, or columns other names.
-    """
-    if isinstance(first, pd.DataFrame) and isinstance(second, pd.DataFrame):
-        if list(first.columns) != list(second.columns):
-            raise ValueError(
-                f"{names[0]} has columns {list(first.columns)}, but {names[1]} has "
-                f"{list(second.columns)}. Pass the same columns in the same order."
-            )
-        return pd.concat([first, second], ignore_index=True)
-    if sparse.issparse(first) or sparse.issparse(second):
-        return sparse.vstack([sparse.csr_matrix(x) for x in (first, second)], "csr")
-    arrays = [np.asarray(as_host_array(x)) for x in (first, second)]
-    shapes = [a.shape[1:] for a in arrays]
-    if shapes[0] != shapes[1]:
-        raise ValueError(
-            f"{names[0]} has samples of shape {shapes[0]}, but {names[1]} has "
-            f"{shapes[1]}."
-        )
-    return np.concatenate(arrays)
-
-
 def read_targets_of(y: StackedTargets, read: Any) -> PartialTargets:
     """Validate the targets that may be read; the others are not looked at."""
-    values = np.asarray(as_host_array(y.y))
+    with naming("y"):
+        values = np.asarray(as_host_array(y.y))
     seen = ~y.hidden
     if not seen.any():
         raise ValueError(

@@ -11,7 +11,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
 from ..base.inputs import as_host_array
-from .inputs import stack_rows
+from .apart import stack_rows
 
 __all__ = ["pack_domains", "unpack_domains"]
 

@@ -223,11 +223,10 @@ class ImportanceWeightedClassifier(
         """Validate rows, labels, domains and weights; labels of the target stay."""
         domains = X.domains if isinstance(X, Stacked) else None
         rows = X.X if isinstance(X, Stacked) else X
-        if domains is not None and isinstance(y, StackedTargets):
-            y = as_host_array(y.y)
-        else:
+        if domains is None or not isinstance(y, StackedTargets):
             y = read_targets(self, y, numeric=False)
-        y = column_or_1d(y, warn=True)
+        with naming("y"):
+            y = column_or_1d(as_host_array(getattr(y, "y", y)), warn=True)
         rows = read_rows(self, rows, reset=True, n=len(y))
         if domains is None:
             domains = Domains(np.full(len(y), SOURCE), np.zeros(len(y), dtype=bool))
@@ -244,7 +243,8 @@ class ImportanceWeightedClassifier(
         total = (weights * own)[known]
         plain = weight is None and not domains.is_target.any()
         labels = y[source[known]]
-        cells = np.asarray(labels.tolist())  # numbers that came beside None
+        with naming("y"):
+            cells = np.asarray(labels.tolist())  # numbers that came beside None
         check_classes(cells if cells.dtype.kind in "biuf" else labels)
         labels = cells if labels.dtype == object else labels
         with naming("X", "y", "sample_weight"):

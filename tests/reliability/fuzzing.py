@@ -63,8 +63,13 @@ def cases(draw, names=NAMES, most=3):
             unique_by=lambda odd: odd.argument,
         )
     )
+    if any(odd.argument.endswith("_target") for odd in chosen):
+        chosen = [odd for odd in chosen if odd.argument != "sample_domain"]
+    names = {odd.argument for odd in chosen}
     kept = draw(st.sets(st.sampled_from([*call.beside, "none"])))
-    call = call.with_beside(kept | {odd.argument for odd in chosen})
+    if "sample_domain" in names:
+        kept -= {"X_target", "y_target"}
+    call = call.with_beside(kept | names)
     return name, call, chosen, draw(st.integers(0, 99)), draw(st.sampled_from(WHERE))
 
 
@@ -97,11 +102,11 @@ def judge_fit(name, call, chosen, seed):
         if not isinstance(error, TrainingDivergedError):
             require_unfitted(fitted)
             return "refused"
-        require_valid(name, fitted, rows_for(call, odd, chosen, seed), odd.y)
+        require_valid(name, fitted, rows_for(call, odd, chosen, seed), odd)
         return "diverged"
     require_refused(outcome, chosen)
     try:
-        found = require_valid(name, fitted, rows_for(call, odd, chosen, seed), odd.y)
+        found = require_valid(name, fitted, rows_for(call, odd, chosen, seed), odd)
     except (ValueError, TypeError) as error:
         require_named(error, arguments, outcome)
         return "refused"
@@ -216,7 +221,7 @@ def require_unfitted(fitted):
     raise AssertionError("a fit that failed left a model behind")
 
 
-def require_valid(name, fitted, new, y):
+def require_valid(name, fitted, new, odd):
     """Raise unless predictions for usual rows are what they have to be."""
     found = outputs(fitted, new)
     for method, output in found.items():
@@ -224,7 +229,9 @@ def require_valid(name, fitted, new, y):
             assert len(output) == len(new), f"{method} has {len(output)} rows"
     require_finite(name, found)
     if kind_of(name) == "classes" and np.ndim(found.get("predict")) == 1:
-        known, guessed = set(as_labels(y)), set(as_labels(found["predict"]))
+        known, guessed = set(as_labels(odd.y)), set(as_labels(found["predict"]))
+        if "y_target" in odd.beside:
+            known |= set(as_labels(odd.beside["y_target"]))
         assert guessed <= known, f"predicted {guessed} for {known}"
     return found
 
@@ -243,10 +250,14 @@ def require_finite(name, found):
 
 
 def as_labels(values):
-    """Return labels in words, from any container."""
+    """Return labels in words, from any container; 1.0 is 1."""
     if hasattr(values, "to_numpy"):  # NA is not for numpy
         values = values.to_numpy()
-    return [str(label) for label in np.ravel(np.asarray(values)).tolist()]
+    cells = np.ravel(np.asarray(values)).tolist()
+    whole = [
+        isinstance(cell, float | np.floating) and cell.is_integer() for cell in cells
+    ]
+    return [str(int(c) if w else c) for c, w in zip(cells, whole, strict=True)]
 
 
 def compare(one, other, expected, found, tolerance):

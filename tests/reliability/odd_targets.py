@@ -1,7 +1,8 @@
-"""Odd things to pass as y, sample_weight, groups and sample_domain."""
+"""Odd things to pass as y, sample_weight, groups, sample_domain and y_target."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 
@@ -9,10 +10,11 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import torch
+from odd_rows import ROWS
 from oddities import collect, if_installed, layouts, masked, objects, with_cell
 from scipy import sparse
 
-__all__ = ["BESIDE", "CLASSES", "NUMBERS"]
+__all__ = ["BESIDE", "CLASSES", "NUMBERS", "TARGETS"]
 
 #: Names of classes in the order of their codes.
 WORDS = np.array(["", "a", "zoë", "脑", "🧠"])
@@ -309,5 +311,34 @@ _DOMAIN = [
     ),
 ]
 
-#: What may come beside X and y.
-BESIDE = {"sample_weight": _WEIGHT, "groups": _GROUPS, "sample_domain": _DOMAIN}
+
+def of_target(oddities, meant):
+    """Return the same for what comes apart for the target.
+
+    What is unusual there may be something else than beside a source, or not looked at.
+    None says that there is no target.
+    """
+    return [
+        replace(
+            oddity,
+            argument=f"{oddity.argument}_target",
+            outcome=oddity.outcome
+            if oddity.outcome in meant and oddity.name != "nothing"
+            else "any",
+        )
+        for oddity in oddities
+    ]
+
+
+_SAME_TARGETS = of_target([*layouts("y"), *containers("y")], ["same"])
+_ODD_TARGETS = of_target(unusable("y"), [])
+
+#: What may come beside X and y; labels of a target are like those of the source.
+BESIDE = {
+    "sample_weight": _WEIGHT,
+    "groups": _GROUPS,
+    "sample_domain": _DOMAIN,
+    "X_target": of_target(ROWS, ["same", "refused"]),
+    "y_target": [*_SAME_TARGETS, *_ODD_TARGETS],
+}
+TARGETS = {"classes": of_target(CLASSES, []), "numbers": of_target(NUMBERS, [])}

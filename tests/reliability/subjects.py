@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from odd_rows import BAGS, ROWS
-from odd_targets import BESIDE, CLASSES, NUMBERS
+from odd_targets import BESIDE, CLASSES, NUMBERS, TARGETS
 from sklearn.base import clone, is_classifier, is_regressor
 
 from mlmi_sklearn import CGANSampler, NetClassifier, all_estimators
@@ -47,6 +47,14 @@ class Call:
     beside: dict[str, Any] = field(default_factory=dict)
 
     def with_beside(self, names):
+        """Return a call with some of the arguments beside X and y.
+
+        A target comes in X, with ids of domains, or apart, and then perhaps labelled.
+        """
+        if "y_target" in names:
+            names = {*names, "X_target"}
+        if "X_target" in names:
+            names = set(names) - {"sample_domain"}
         kept = {key: v for key, v in self.beside.items() if key in names}
         return replace(self, beside=kept)
 
@@ -115,6 +123,8 @@ def oddities_of(name):
     targets = {"classes": CLASSES, "numbers": NUMBERS, "none": []}[kind_of(name)]
     bags = BAGS if "bags" in traits(name) else []
     beside = [odd for key in _beside(name) for odd in BESIDE[key]]
+    if "y_target" in _beside(name):
+        beside += TARGETS[kind_of(name)]
     return [*ROWS, *bags, *targets, *beside]
 
 
@@ -132,5 +142,7 @@ def usual(name, n=16, n_features=3, n_classes=2, dtype=np.float64, seed=0):
         "sample_weight": rng.integers(1, 9, n) / 4,
         "groups": np.arange(n) // 8,
         "sample_domain": np.where(rng.permutation(n) < n // 2, 1, -1),
+        "X_target": rng.permutation(X[:n]),
+        "y_target": y if y is None else rng.permutation(y),
     }
     return Call(X[:n], y, X[n:], {key: every[key] for key in _beside(name)})

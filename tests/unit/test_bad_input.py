@@ -669,6 +669,7 @@ def test_a_warning_as_error_leaves_no_half_fitted_model():
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no signals to oneself")
+@pytest.mark.usefixtures("usual_sigint")
 @pytest.mark.parametrize("event", ["on_batch_end", "on_epoch_end"])
 def test_ctrl_c_at_any_moment_of_an_epoch(event):
     model = quick(max_epochs=9, callbacks=[Interrupt(3, event, really=True)])
@@ -703,6 +704,7 @@ print("usable", flush=True)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no signals to a child")
+@pytest.mark.usefixtures("usual_sigint")
 def test_ctrl_c_in_another_process():
     env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(

@@ -76,7 +76,7 @@ def test_names_are_unambiguous(listed):
         part("Decimal", "decimal:Decimal"),
         part("Decimal", "decimal:Context", dist="a"),
         part("Fraction", "fractions:Fraction", dist="a"),
-        part("Fraction", "fractions:Decimal", dist="b"),
+        part("Fraction", "decimal:Clamped", dist="b"),
     )
     assert [name for name, _ in all_estimators()] == [
         "Decimal",

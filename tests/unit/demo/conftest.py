@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import signal
 from html.parser import HTMLParser
 
 import numpy as np
@@ -136,14 +135,6 @@ def tiny(monkeypatch):
     )
     monkeypatch.setitem(mil.PRESETS, "quick", settings)
     return settings
-
-
-@pytest.fixture
-def usual_sigint():
-    """Give Ctrl-C its usual meaning, whoever started the tests."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

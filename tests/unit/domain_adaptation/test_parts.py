@@ -20,6 +20,7 @@ from mlmi_sklearn import (
 )
 from mlmi_sklearn.base.parts import Part
 from mlmi_sklearn.containers.domains import Domains
+from mlmi_sklearn.domain_adaptation.apart import _join_targets, stack_rows
 from mlmi_sklearn.domain_adaptation.constraints import DEEP, SHALLOW
 from mlmi_sklearn.domain_adaptation.cutting import (
     as_domain_rows,
@@ -31,9 +32,7 @@ from mlmi_sklearn.domain_adaptation.cutting import (
 from mlmi_sklearn.domain_adaptation.inputs import (
     DomainRows,
     StackedTargets,
-    _join_targets,
     require_classes,
-    stack_rows,
     warn_of_a_label_that_is_none,
 )
 from mlmi_sklearn.domain_adaptation.label_shift import _reweighted
@@ -92,7 +91,7 @@ def test_defaults_are_those_of_the_documentation(cls):
     ],
 )
 def test_targets_come_together_whatever_marks_the_missing(y, y_target, expected, known):
-    both, found = _join_targets(np.asarray(y), y_target, True)
+    both, found = _join_targets(np.asarray(y), np.asarray(y_target), True)
     np.testing.assert_array_equal(both, expected)
     np.testing.assert_array_equal(found, np.array(known, dtype=bool))
     whole = all(isinstance(value, int) for value in expected)
@@ -101,16 +100,16 @@ def test_targets_come_together_whatever_marks_the_missing(y, y_target, expected,
 
 
 def test_minus_one_is_a_number_where_numbers_are_predicted():
-    both, known = _join_targets(np.array([1.0, 2.0]), [-1, 5], False)
+    both, known = _join_targets(np.array([1.0, 2.0]), np.array([-1, 5]), False)
     assert both.tolist() == [1, 2, -1, 5]
     assert known.all()
-    both, known = _join_targets(np.array([1, 2, 3]), [-1, 5], False)
+    both, known = _join_targets(np.array([1, 2, 3]), np.array([-1, 5]), False)
     assert known.all()
 
 
 def test_several_targets_a_row_are_joined_entry_by_entry():
     y = np.array([[0.0, 1.0], [1.0, 0.0]])
-    both, known = _join_targets(y, [[np.nan, 1.0]], True)
+    both, known = _join_targets(y, np.array([[np.nan, 1.0]]), True)
     assert both.shape == known.shape == (3, 2)
     assert known.tolist() == [[True, True], [True, True], [False, True]]
 

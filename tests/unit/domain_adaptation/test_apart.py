@@ -1,0 +1,125 @@
+"""Rows of the target apart from those of the source: each under its own name."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+from sklearn.exceptions import DataConversionWarning
+
+from mlmi_sklearn import DANNClassifier, DANNRegressor, ImportanceWeightedClassifier
+
+RNG = np.random.default_rng(0)
+X, X_TARGET = RNG.normal(size=(12, 2)), RNG.normal(1, 1, size=(8, 2))
+Y, Y_TARGET = np.arange(12) % 2, np.arange(8) % 2
+WORDS = np.array(["a", "b"])
+BOTH = [DANNClassifier, ImportanceWeightedClassifier]
+
+
+def fit(cls, y=Y, **target):
+    return cls(
+        random_state=0, **({"max_epochs": 1} if "DANN" in cls.__name__ else {})
+    ).fit(X, y, **{"X_target": X_TARGET, **target})
+
+
+def with_cell(value):
+    cells = X_TARGET.astype(object)
+    cells[3, 1] = value
+    return cells
+
+
+@pytest.mark.parametrize("cls", BOTH)
+@pytest.mark.parametrize(
+    "bad",
+    [
+        X_TARGET[:0],
+        X_TARGET + 1j,
+        X_TARGET.astype("M8[s]"),
+        with_cell("word"),
+        with_cell([1, 2]),
+        with_cell(None),
+        with_cell(10**400),
+        with_cell(1e300),
+        np.where(X_TARGET > 1, np.inf, X_TARGET),
+        sparse.csr_matrix(np.full((8, 2), np.nan)),
+        (row for row in X_TARGET),
+        3.0,
+    ],
+    ids=lambda bad: type(bad).__name__,
+)
+def test_what_is_no_target_is_named_as_such(cls, bad):
+    with pytest.raises((ValueError, TypeError), match=r"\bX_target\b"):
+        fit(cls, X_target=bad)
+
+
+@pytest.mark.parametrize("form", [sparse.dok_array, sparse.lil_array, pd.DataFrame])
+def test_any_container_of_numbers_is_a_target(form):
+    plain = fit(DANNClassifier).predict_proba(X)
+    found = fit(DANNClassifier, X_target=form(X_TARGET)).predict_proba(X)
+    np.testing.assert_allclose(found, plain, 1e-5)
+
+
+def test_large_numbers_of_both_are_left_to_the_estimator():
+    model = ImportanceWeightedClassifier(random_state=0)
+    model.fit(X * 1e40, Y, X_target=X_TARGET * 1e40)
+    assert model.n_target_ == 8
+
+
+@pytest.mark.parametrize("cls", [*BOTH, DANNRegressor])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        Y_TARGET[1:],
+        Y_TARGET[:, None, None],
+        np.eye(8, 3),
+        Y_TARGET + 1j,
+        np.zeros(8, dtype=[("a", int)]),
+        [[0], *[1] * 7],
+        set(range(8)),
+        (label for label in Y_TARGET),
+        3,
+    ],
+    ids=lambda bad: type(bad).__name__,
+)
+def test_what_are_no_targets_is_named_as_such(cls, bad):
+    with pytest.raises((ValueError, TypeError), match=r"\by_target\b"):
+        fit(cls, y_target=bad)
+
+
+@pytest.mark.parametrize("y", [Y, Y.astype(float), Y > 0, WORDS[Y]])
+@pytest.mark.parametrize("of_objects", [False, True])
+def test_numbers_and_words_are_not_made_the_same(y, of_objects):
+    # numpy makes "0" of 0 beside a word.
+    other = Y_TARGET if y.dtype.kind == "U" else WORDS[Y_TARGET]
+    other = np.array([None, *other[1:]], dtype=object) if of_objects else other
+    with pytest.raises(ValueError, match=r"y holds .* and y_target .* of one type"):
+        fit(DANNClassifier, y, y_target=other)
+
+
+def test_integers_are_not_made_floats_that_are_the_same():
+    large = Y_TARGET.astype(np.uint64) + np.uint64(2**64 - 9)
+    assert len(np.unique(np.concatenate([Y, large]))) == 3  # where two are one
+    with pytest.raises(ValueError, match="int64 and y_target uint64"):
+        fit(DANNClassifier, y_target=large)
+
+
+def test_a_column_of_targets_is_read_as_beside_a_source():
+    with pytest.warns(DataConversionWarning):
+        column = fit(DANNClassifier, y_target=Y_TARGET[:, None])
+    plain = fit(DANNClassifier, y_target=Y_TARGET)
+    assert np.array_equal(column.predict_proba(X), plain.predict_proba(X))
+
+
+@pytest.mark.parametrize("cls", BOTH)
+@pytest.mark.parametrize("target", [{"X_target": X_TARGET}, {"sample_domain": True}])
+@pytest.mark.parametrize(
+    "bad",
+    [(label for label in Y), Y[:, None, None], [[0], *[1] * 11]],
+    ids=["generator", "three axes", "ragged"],
+)
+def test_bad_labels_are_named_whichever_way_the_target_comes(cls, target, bad):
+    if "sample_domain" in target:
+        target = {"X_target": None, "sample_domain": np.repeat([1, -1], 6)}
+    with pytest.raises((ValueError, TypeError), match=r"\by\b"):
+        fit(cls, bad, **target)
