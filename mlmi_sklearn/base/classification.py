@@ -24,6 +24,7 @@ from sklearn.utils.multiclass import (
 )
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
+from .host import Scored
 from .inputs import read_targets
 from .naming import check_classes
 from .parts import resolve_part
@@ -90,7 +91,7 @@ def has_probabilities(estimator: Any) -> bool:
     return True
 
 
-class ClassifierOutputs(ClassifierMixin):
+class ClassifierOutputs(Scored, ClassifierMixin):
     """What every classifier does with its targets and raw outputs.
 
     Classes become codes for training, and raw outputs become probabilities by the link

@@ -11,6 +11,7 @@ from sklearn.utils import Tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from .host import Scored
 from .inputs import read_targets
 from .parts import resolve_part
 from .targets import Array, Encoded, require_task
@@ -60,7 +61,7 @@ def unit_of(y: Array, weight: Array | None) -> dict[str, Any]:
     return {"y_mean_": mean, "y_scale_": np.where(negligible, 1.0, sd)}
 
 
-class RegressorOutputs(RegressorMixin):
+class RegressorOutputs(Scored, RegressorMixin):
     """What every regressor does with its targets and raw outputs.
 
     Targets are standardised for training (weighted mean 0 and standard deviation 1 of

@@ -37,7 +37,7 @@ CLASSIFIER_CONSTRAINTS: dict[str, Any] = {
 
 
 @with_domain_parameters()
-class DomainClassifier(DomainTargets, ClassifierOutputs, DomainEstimator):
+class DomainClassifier(DomainTargets, ClassifierOutputs, DomainEstimator):  # type: ignore[misc]  # a score by domains
     """What the classifiers for several domains share."""
 
     _parameter_constraints: ClassVar[dict[str, Any]] = CLASSIFIER_CONSTRAINTS
@@ -176,7 +176,7 @@ class DomainClassifier(DomainTargets, ClassifierOutputs, DomainEstimator):
 
 @with_domain_parameters()
 @with_training_parameters(**PACE)
-class DANNClassifier(LabelShift, TransferCheck, DomainClassifier):
+class DANNClassifier(LabelShift, TransferCheck, DomainClassifier):  # type: ignore[misc]  # a score by domains
     r"""Classify in a domain without labels, from labels of another: DANN.
 
     A backbone f learns features from which a head predicts the labels of the source,

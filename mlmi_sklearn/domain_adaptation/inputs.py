@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.utils.validation import _num_samples, validate_data
-from torch import Tensor
 
+from ..base.host import on_host
 from ..base.inputs import as_host_array, plain_numbers, require_no_dates
 from ..base.naming import naming
 from ..base.partial import PartialTargets
@@ -145,7 +145,7 @@ def stack(
     X = X.tocsr() if sparse.issparse(X) else X  # most formats have no rows
     if np.ma.is_masked(y) and y.dtype.kind in "biu":  # whole numbers have no NaN
         y = y.astype(object)
-    y, sample_domain = _readable(y), _readable(sample_domain)
+    y, sample_domain = on_host(y), on_host(sample_domain)
     if X_target is not None:
         X, y, domains, known = join(X, y, sample_domain, X_target, y_target, integers)
     else:
@@ -172,12 +172,6 @@ def stack(
         lost = np.zeros(len(domains), bool) if missing is None else missing
         hidden &= lost.reshape(len(hidden), -1).all(axis=1)
     return Stacked(X, domains), StackedTargets(y, hidden)
-
-
-def _readable(values: Any) -> Any:
-    """Return what numpy reads as it is meant: tensors on the host, masks as NaN."""
-    hides = isinstance(values, Tensor | np.ma.MaskedArray)
-    return as_host_array(values) if hides else values
 
 
 def read_targets_of(y: StackedTargets, read: Any) -> PartialTargets:

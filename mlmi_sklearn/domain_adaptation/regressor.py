@@ -16,7 +16,7 @@ __all__ = ["DANNRegressor"]
 
 @with_domain_parameters(marker="NaN")
 @with_training_parameters(**PACE, classifier=False)
-class DANNRegressor(DomainTargets, RegressorOutputs, DomainEstimator):
+class DANNRegressor(DomainTargets, RegressorOutputs, DomainEstimator):  # type: ignore[misc]  # a score by domains
     r"""Predict numbers in a domain without targets, from those of another.
 
     As :class:`DANNClassifier`: features that predict the targets of the source, and in

@@ -16,6 +16,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
+from ..base.host import on_host
 from ..base.inputs import as_host_array, read_targets, read_weight
 from ..base.naming import check_classes, naming
 from ..base.state import rollback
@@ -356,7 +357,8 @@ class ImportanceWeightedClassifier(
             If no row has a label.
         """
         check_is_fitted(self)
-        rows = scored_rows(self, X, y, sample_domain)
+        y, sample_weight = on_host(y), on_host(sample_weight)
+        rows = scored_rows(self, X, y, on_host(sample_domain))
         if rows is not None:
             X, y = _safe_indexing(X, rows), _safe_indexing(y, rows)
             if sample_weight is not None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted
 
+from ..base.host import on_host
 from ..base.partial import encode_partly, read_partly
 from ..base.targets import Encoded
 from .inputs import StackedTargets, read_targets_of
@@ -55,7 +56,8 @@ class DomainTargets(Host):
             If no row has a label.
         """
         check_is_fitted(self)
-        rows = scored_rows(self, X, y, sample_domain)
+        y, sample_weight = on_host(y), on_host(sample_weight)
+        rows = scored_rows(self, X, y, on_host(sample_domain))
         if rows is not None:
             X, y = _safe_indexing(X, rows), _safe_indexing(y, rows)
             if sample_weight is not None:

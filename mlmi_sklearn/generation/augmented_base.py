@@ -28,6 +28,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from ..base.host import on_host
 from ..base.inputs import as_host_array, plain_numbers, require_no_dates
 from ..base.naming import naming
 from ..base.state import rollback
@@ -275,7 +276,7 @@ class Augmented(DocumentationLink, PlainState, MetaEstimatorMixin):
         if get_config()["enable_metadata_routing"]:
             routed: Bunch = process_routing(self, "score", **params)
             params = dict(routed.estimator.score)
-        return float(self.estimator_.score(X, y, **params))
+        return float(self.estimator_.score(X, on_host(y), **params))
 
     # -- scikit-learn's conventions ---------------------------------------------------
 

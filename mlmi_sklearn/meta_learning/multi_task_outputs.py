@@ -17,6 +17,7 @@ from torch import nn
 
 from ..base import ClassifierOutputs, RegressorOutputs, TorchEstimator, build_backbone
 from ..base.classification import has_probabilities, probabilities
+from ..base.host import on_host
 from ..base.inputs import as_tensor
 from ..base.naming import naming
 from ..base.netbuild import row_scorer
@@ -347,6 +348,7 @@ class MultiTaskModel(ClassifierOutputs, RegressorOutputs, TorchEstimator):
         return row_scorer(self._outputs_of_kind, data)
 
     def _score(self, X: Any, y: Any, sample_weight: Any, groups: Any) -> float:
+        y, sample_weight, groups = map(on_host, (y, sample_weight, groups))
         measure: Any = accuracy_score if self._is_classifier else r2_score
         predicted = self._predict(X, groups)
         return float(measure(y, predicted, sample_weight=sample_weight))

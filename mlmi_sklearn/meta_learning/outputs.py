@@ -10,6 +10,7 @@ from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from ..base.host import on_host
 from ..base.stages import Stages
 from .scoring import score_by_task
 from .tasks import require_one_way
@@ -144,6 +145,7 @@ class EpisodeOutputs(Stages):
             If a task has too few rows to be judged by, or tasks are named twice.
         """
         check_is_fitted(self)
+        y, sample_weight, groups = map(on_host, (y, sample_weight, groups))
         rows, ids = self._split_tasks(X)
         require_one_way(groups, ids, self.task)
         ids = groups if ids is None else ids

@@ -19,6 +19,7 @@ from ..base import (
     build_backbone,
     with_training_parameters,
 )
+from ..base.host import on_host
 from ..base.inputs import as_tensor
 from ..base.parts import Recipe
 from ..base.targets import Encoded, require_task
@@ -304,7 +305,7 @@ class SelfTaughtTransformer(
             1 minus the mean of :meth:`reconstruction_error`: at most 1.
         """
         errors = self.reconstruction_error(X)
-        return 1.0 - float(np.average(errors, weights=sample_weight))
+        return 1.0 - float(np.average(errors, weights=on_host(sample_weight)))
 
     @property
     def _n_features_out(self) -> int:

@@ -24,6 +24,7 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
+from ..base.host import Scored
 from ..components.doclink import DocumentationLink
 from ..metrics import predictive_uncertainty
 from ..persistence.flat import PlainState
@@ -41,6 +42,7 @@ class DeepEnsembleClassifier(
     PlainState,
     EnsembleInstances,
     MetaEstimatorMixin,
+    Scored,
     ClassifierMixin,
     BaseEstimator,
 ):

@@ -16,6 +16,7 @@ from sklearn.utils.validation import (
     column_or_1d,
 )
 
+from ...base.host import Scored
 from ...base.inputs import read_targets, read_weight
 from ...base.naming import check_classes, naming
 from ...base.state import rollback
@@ -136,7 +137,9 @@ def _to_single_digits(distances: Array) -> Array:
     return np.ldexp(np.rint(digits * 2.0**24), exponent - 24)
 
 
-class CitationKNN(DocumentationLink, PlainState, ClassifierMixin, BaseEstimator):
+class CitationKNN(
+    DocumentationLink, PlainState, Scored, ClassifierMixin, BaseEstimator
+):
     """Classify a bag by its nearest bags and by the bags to which it is near.
 
     The *references* of a bag are its `n_references` nearest training bags. Its

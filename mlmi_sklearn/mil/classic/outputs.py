@@ -12,6 +12,7 @@ from scipy.special import expit
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
+from ...base.host import Scored
 from ...base.naming import naming
 from ...containers import Bags
 from ..inputs import holds_bags
@@ -23,7 +24,7 @@ __all__ = ["BagOutputs", "distance"]
 Array = NDArray[Any]
 
 
-class BagOutputs(ClassifierMixin):
+class BagOutputs(Scored, ClassifierMixin):
     """Mixin: scores, classes and probabilities of bags and of their instances.
 
     The score of a bag is ``slope * (pooled score - threshold)``, that of an instance

@@ -51,6 +51,15 @@ def test_all_arguments_may_be_tensors_of_an_accelerator(toy, make):
     assert same(make().fit(away(X[s]), away(y[s]), **options), apart, X)
 
 
+def test_scores_read_ids_of_domains_as_well(toy, make):
+    X, y, ids = toy
+    masked, weight = np.where(ids < 0, y, -1), np.linspace(0.5, 2, 70)
+    model = make().fit(X, y, ids)
+    want = model.score(X, masked, ids, weight)
+    assert model.score(away(X), away(masked), away(ids), away(weight)) == want
+    assert want != model.score(X, y, ids * 0)
+
+
 @pytest.mark.parametrize("params", [{"label_shift": "em"}, {"selection": "check"}])
 @pytest.mark.filterwarnings("ignore::mlmi_sklearn.exceptions.DomainWarning")
 def test_options_that_look_at_labels_read_them_as_well(toy, dann, params):
