@@ -265,7 +265,7 @@ def _require_refusal(model: Any, path: str) -> None:
 def _global_states() -> dict[str, Any]:
     state: Any = np.random.get_state()  # noqa: NPY002
     return {
-        "numpy": (state[1].tobytes(), state[2]),
+        "numpy": (state[1].tobytes(), *state[2:]),  # with a normal kept for later
         "PyTorch": torch.get_rng_state().numpy().tobytes(),
         "random": random.getstate(),
     }

@@ -125,7 +125,7 @@ CLASSES = [
         dates=lambda c: c.astype("M8[D]"),
         dates_in_a_series=lambda c: pd.Series(c.astype("M8[ns]")),
         missing_date=lambda c: np.where(
-            c == 0, np.datetime64("NaT"), c.astype("M8[D]")
+            c == 0, np.datetime64("NaT", "D"), c.astype("M8[D]")
         ),
         periods=lambda c: pd.Series(pd.period_range("2020", periods=3)[c % 3]),
         durations=lambda c: c.astype("m8[s]"),

@@ -297,17 +297,19 @@ def _log_sizes(values: Tensor, segments: Segments) -> Tensor:
 
 def _log_softplus(s: Tensor) -> Tensor:
     """Return log(log(1 + exp(s))), which is about `s` where `s` is low."""
-    low = s.clamp(max=-_FAR)
-    high = s.clamp(min=-_FAR)
-    return (low - low.exp() / 2).where(s < -_FAR, (-F.logsigmoid(-high)).log())
+    far = s < -_FAR
+    # Not clamp: since torch 2.14 it passes no gradient at its bound.
+    low, high = torch.where(far, s, -_FAR), s.masked_fill(far, -_FAR)
+    return (low - low.exp() / 2).where(far, (-F.logsigmoid(-high)).log())
 
 
 def _log_one_minus_power(s: Tensor, r: Tensor) -> Tensor:
     """Return log(1 - sigmoid(s)^r)."""
     # With x = -r log(sigmoid(s)) = r softplus(-s), this is log(1 - exp(-x)).
     log_x = r.log() + _log_softplus(-s)
-    x = log_x.clamp(min=_TINY).exp()
-    return log_x.where(log_x < _TINY, (-(-x).expm1()).log())
+    tiny = log_x < _TINY
+    x = log_x.masked_fill(tiny, _TINY).exp()
+    return log_x.where(tiny, (-(-x).expm1()).log())
 
 
 def _log_one_minus(log_p: Tensor, lack: Tensor, r: Tensor) -> Tensor:

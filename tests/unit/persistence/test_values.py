@@ -73,7 +73,7 @@ VALUES = [
     datetime.datetime(2020, 1, 1, 12, tzinfo=datetime.UTC),
     datetime.timedelta(days=-1, microseconds=3), np.float16(0.1), np.int8(-3),
     np.bool_(True), np.str_("é"), np.str_(""), np.bytes_(b"x"), np.complex64(1j),
-    np.longdouble(1) / 3, np.datetime64("2020-01-01", "D"), np.datetime64("NaT"),
+    np.longdouble(1) / 3, np.datetime64("2020-01-01", "D"), np.datetime64("NaT", "s"),
     np.timedelta64(5, "ms"), np.dtype("float16"), np.dtype(">i4"), np.dtype(object),
     np.float32, np.int64, int, str, np.log1p, torch.float32, torch.device("cuda:1"),
     torch.optim.SGD, torch.nn.ReLU, pd.NA, pd.NaT,

@@ -13,6 +13,7 @@ from sklearn.utils.validation import validate_data
 from mlmi_sklearn import Bags, DeepEnsembleClassifier, MILClassifier, check_bags
 from mlmi_sklearn.testing import ContractError, check_mlmi_estimator
 from mlmi_sklearn.testing._estimator_subject import EstimatorSubject
+from mlmi_sklearn.testing._estimators import check_global_generators
 from mlmi_sklearn.testing.estimators import family_of, mlmi_estimator_checks
 
 
@@ -162,6 +163,15 @@ def test_faults_are_caught(cls, check, words):
     assert check in found, found
     assert words in found[check]
     assert found[check].startswith(f"{cls.__name__} fails {check}: ")
+
+
+@pytest.mark.parametrize("draws", [0, 1])
+def test_a_draw_is_seen_where_numpy_has_kept_a_normal_for_it(draws):
+    # Normals come in pairs, and drawing the second one moves no other state.
+    np.random.seed(0)
+    np.random.normal(size=draws)
+    with pytest.raises(ContractError, match="global generator of numpy"):
+        check_global_generators(EstimatorSubject(GlobalNoise()))
 
 
 @pytest.mark.parametrize("model", [Sound(), LogisticRegression()])
