@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import torch
 from scipy.special import expit
-from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.utils import Tags
 from sklearn.utils.class_weight import compute_class_weight
@@ -24,7 +23,7 @@ from sklearn.utils.multiclass import (
 )
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from .host import Scored
+from .host import ScoredClassifier
 from .inputs import read_targets
 from .naming import check_classes
 from .parts import resolve_part
@@ -91,7 +90,7 @@ def has_probabilities(estimator: Any) -> bool:
     return True
 
 
-class ClassifierOutputs(Scored, ClassifierMixin):
+class ClassifierOutputs(ScoredClassifier):
     """What every classifier does with its targets and raw outputs.
 
     Classes become codes for training, and raw outputs become probabilities by the link

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from sklearn.base import ClassifierMixin, RegressorMixin
 from torch import Tensor
 
 from .inputs import as_host_array
 
-if TYPE_CHECKING:
-    from sklearn.base import ClassifierMixin as Host
-else:  # a mixin before that of scikit-learn: either one that has a score
-    Host = object
-
-__all__ = ["Scored", "on_host"]
+__all__ = ["ScoredClassifier", "ScoredRegressor", "on_host"]
 
 
 def on_host(values: Any) -> Any:
@@ -40,8 +36,8 @@ def on_host(values: Any) -> Any:
     return as_host_array(values) if hides else values
 
 
-class Scored(Host):
-    """Mixin, before scikit-learn's: a score that reads tensors of any device.
+class ScoredClassifier(ClassifierMixin):
+    """A classifier's score, which reads tensors of any device.
 
     Examples
     --------
@@ -53,21 +49,52 @@ class Scored(Host):
     """
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Score predictions: accuracy of a classifier, R2 of a regressor.
+        """Return the accuracy of :meth:`predict`.
 
         Parameters
         ----------
         X : array-like
-            Samples, as in ``predict``.
+            Samples, as in :meth:`predict`.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Their true targets.
+            Their true labels.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the samples.
 
         Returns
         -------
         float
-            At most 1; higher is better.
+            Between 0 and 1; of several labels a sample, all have to be right.
         """
-        weight = on_host(sample_weight)
-        return float(super().score(X, on_host(y), sample_weight=weight))
+        return float(super().score(X, on_host(y), on_host(sample_weight)))
+
+
+class ScoredRegressor(RegressorMixin):
+    """A regressor's score, which reads tensors of any device.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from mlmi_sklearn import NetRegressor
+    >>> model = NetRegressor(max_epochs=1).fit([[0.0], [1.0]], [0.0, 1.0])
+    >>> model.score(torch.tensor([[0.0], [1.0]]), torch.tensor([0.0, 1.0])) <= 1
+    True
+    """
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the coefficient of determination of :meth:`predict`.
+
+        Parameters
+        ----------
+        X : array-like
+            Samples, as in :meth:`predict`.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Their true values.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples.
+
+        Returns
+        -------
+        float
+            At most 1; 0 for the mean of `y`, and lower for what is worse.
+        """
+        return float(super().score(X, on_host(y), on_host(sample_weight)))

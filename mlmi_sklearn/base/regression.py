@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils import Tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from .host import Scored
+from .host import ScoredRegressor
 from .inputs import read_targets
 from .parts import resolve_part
 from .targets import Array, Encoded, require_task
@@ -61,7 +60,7 @@ def unit_of(y: Array, weight: Array | None) -> dict[str, Any]:
     return {"y_mean_": mean, "y_scale_": np.where(negligible, 1.0, sd)}
 
 
-class RegressorOutputs(Scored, RegressorMixin):
+class RegressorOutputs(ScoredRegressor):
     """What every regressor does with its targets and raw outputs.
 
     Targets are standardised for training (weighted mean 0 and standard deviation 1 of

@@ -168,6 +168,8 @@ def _read_ids(sample_domain: Any, n: int) -> Array:
             f"sample_domain has shape {ids.shape}, but X has {n} rows. Pass one id a "
             "row, or a single id for all."
         )
+    if ids.dtype.kind == "V":
+        raise TypeError("sample_domain holds records. Pass numbers or text.")
     if pd.isna(ids).any() or np.ma.is_masked(sample_domain):
         raise ValueError("sample_domain has missing values. Pass an id for every row.")
     if ids.dtype.kind == "f" and np.isinf(ids).any():

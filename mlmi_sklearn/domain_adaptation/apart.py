@@ -78,9 +78,10 @@ def join(
             "Pass either sample_domain, for rows of all domains in X, or X_target, for "
             "rows of the target apart; not both."
         )
-    n = count_rows(X, "X")
-    X_target = _read_rows(X_target, X)
-    m = count_rows(X_target, "X_target")
+    # A target without rows is one that is not there, of which the caller warns.
+    X, X_target = _read_rows(X, "X", 1), _read_rows(X_target, "X_target", 0)
+    _require_one_scale(X, X_target)
+    n, m = count_rows(X, "X"), count_rows(X_target, "X_target")
     is_target = np.repeat([False, True], [n, m])
     domains = Domains(np.where(is_target, TARGET, SOURCE), is_target)
     with naming("y"):
@@ -94,31 +95,39 @@ def join(
     return stack_rows(X, X_target), both, domains, known
 
 
-def _read_rows(X_target: Any, X: Any) -> Any:
-    """Validate rows of the target under their own name; once stacked, all is ``X``."""
-    name = "X_target"
+def _read_rows(X: Any, name: str, least: int) -> Any:
+    """Validate rows under their own name; once stacked, all is ``X``."""
     with naming(name):
-        given = as_host_array(X_target)
+        given = as_host_array(X)
         given = given.tocsr() if sparse.issparse(given) else given
         require_no_dates(given, name)
         read = check_array(
-            given, accept_sparse="csr", allow_nd=True, dtype="numeric", input_name=name
+            given,
+            accept_sparse="csr",
+            allow_nd=True,
+            dtype="numeric",
+            input_name=name,
+            ensure_min_samples=least,
         )
     read = plain_numbers(read, name)
-    limit, far = np.finfo(np.float32).max, _largest(read)
-    if far > limit and _largest(as_host_array(X)) <= limit:
-        raise ValueError(
-            f"{name} contains {far:.3g}, and X no number beyond {limit:.3g}. Scale "
-            f"{name} as X, or drop such rows."
-        )
     # Frames stay, for the names of their columns.
     return given if isinstance(given, pd.DataFrame) else read
 
 
+def _require_one_scale(X: Any, X_target: Any) -> None:
+    """Raise if the target alone has numbers that are infinite in single precision."""
+    limit, far = float(np.finfo(np.float32).max), _largest(X_target)
+    if far > limit and _largest(X) <= limit:
+        raise ValueError(
+            f"X_target contains {far:.3g}, and X no number beyond {limit:.3g}. Scale "
+            "X_target as X, or drop such rows."
+        )
+
+
 def _largest(values: Any) -> float:
     values = values.data if sparse.issparse(values) else np.asarray(values)
-    if values.dtype.kind not in "bfiu":
-        return np.inf
+    if values.dtype.kind not in "bfiu":  # a frame of objects
+        values = values.astype(np.float64)
     return 0.0 if not values.size else max(float(values.max()), -float(values.min()))
 
 
@@ -224,7 +233,7 @@ def stack_rows(
             )
         return pd.concat([first, second], ignore_index=True)
     if sparse.issparse(first) or sparse.issparse(second):
-        return sparse.vstack([sparse.csr_matrix(x) for x in (first, second)], "csr")
+        return sparse.vstack([_as_csr(x) for x in (first, second)], "csr")
     arrays = [np.asarray(as_host_array(x)) for x in (first, second)]
     shapes = [a.shape[1:] for a in arrays]
     if shapes[0] != shapes[1]:
@@ -233,3 +242,8 @@ def stack_rows(
             f"{shapes[1]}."
         )
     return np.concatenate(arrays)
+
+
+def _as_csr(values: Any) -> Any:
+    half = values.dtype == np.float16  # scipy has no such matrices
+    return sparse.csr_matrix(values.astype(np.float32) if half else values)

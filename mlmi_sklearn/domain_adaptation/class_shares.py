@@ -17,8 +17,8 @@ from scipy.special import log_softmax, softmax
 from sklearn.base import clone
 from sklearn.model_selection import StratifiedKFold
 from sklearn.utils import _safe_indexing, check_array, indexable
-from sklearn.utils.validation import _check_sample_weight
 
+from ..base.inputs import read_weight
 from ._mixture import mixture_shares
 
 __all__ = ["cross_fitted_shares", "estimate_class_shares", "reweight_probabilities"]
@@ -118,7 +118,8 @@ def estimate_class_shares(
     source = _read_probabilities(proba_source, "proba_source", len(known))
     target = _read_probabilities(proba_target, "proba_target", len(known))
     codes = _encode(y_source, known, len(source))
-    weight = _check_sample_weight(sample_weight, source, ensure_non_negative=True)
+    weight = read_weight(sample_weight, len(source))
+    weight = np.ones(len(source)) if weight is None else weight
     counts = np.bincount(codes, weight, len(known))
     seen = np.flatnonzero(counts)
     # Rows without weight have no say, not even whether their class exists.

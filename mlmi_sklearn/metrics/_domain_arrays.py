@@ -11,7 +11,17 @@ from scipy import sparse
 from sklearn.utils import check_array
 from sklearn.utils.validation import _check_sample_weight
 
-__all__ = ["Sample", "check_pair", "check_weights", "halves", "in_order"]
+__all__ = [
+    "Sample",
+    "check_pair",
+    "check_weights",
+    "halves",
+    "in_order",
+    "of_ordinary_size",
+]
+
+# Squares of smaller numbers have few digits, or none.
+_SMALL = 1e-100
 
 
 @dataclass(frozen=True)
@@ -75,6 +85,41 @@ def check_pair(Xs: Any, Xt: Any, *, min_rows: int = 1) -> tuple[Any, Any]:
     if any(sparse.issparse(X) for X in pair):
         pair = [_canonical(sparse.csr_matrix(X)) for X in pair]
     return pair[0], pair[1]
+
+
+def of_ordinary_size(Xs: Any, Xt: Any) -> tuple[Any, Any]:
+    """Double features that are all but zero until they are not, which rounds nothing.
+
+    Their variance would be zero, and liblinear does not return from subnormal numbers.
+
+    Parameters
+    ----------
+    Xs, Xt : ndarray or csr_matrix of shape (n, n_features) and (m, n_features)
+        As :func:`check_pair` returns them.
+
+    Returns
+    -------
+    Xs, Xt : ndarray or csr_matrix
+        The same, or copies.
+    """
+    size = np.maximum(_sizes(Xs), _sizes(Xt))
+    times = np.where((size > 0) & (size < _SMALL), -np.frexp(size)[1], 0)
+    if not times.any():
+        return Xs, Xt
+    return _doubled(Xs, times), _doubled(Xt, times)
+
+
+def _sizes(X: Any) -> NDArray[np.float64]:
+    largest = abs(X).max(axis=0)
+    return np.ravel(largest.toarray() if sparse.issparse(largest) else largest)
+
+
+def _doubled(X: Any, times: NDArray[np.intp]) -> Any:
+    if not sparse.issparse(X):
+        return np.ldexp(X, times)
+    X = X.copy()
+    X.data = np.ldexp(X.data, times[X.indices])
+    return X
 
 
 def check_weights(

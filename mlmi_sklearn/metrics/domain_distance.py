@@ -30,6 +30,7 @@ from mlmi_sklearn.metrics._domain_arrays import (
     check_weights,
     halves,
     in_order,
+    of_ordinary_size,
 )
 
 __all__ = ["h_divergence", "proxy_a_distance"]
@@ -106,7 +107,7 @@ def proxy_a_distance(
     2.0
     """
     strengths = _check_strengths(C)
-    Xs, Xt = check_pair(Xs, Xt, min_rows=2)
+    Xs, Xt = of_ordinary_size(*check_pair(Xs, Xt, min_rows=2))
     ws, wt = check_weights(sample_weight, Xs, Xt)
     rng = check_random_state(random_state)
     train, test = halves(*in_order(Xs, Xt, ws, wt), rng)
@@ -185,7 +186,7 @@ def h_divergence(
         raise TypeError(
             f"estimator must be a classifier to tell domains apart, got {estimator!r}."
         )
-    pair = in_order(*check_pair(Xs, Xt, min_rows=2))
+    pair = in_order(*of_ordinary_size(*check_pair(Xs, Xt, min_rows=2)))
     if estimator is None:
         estimator = make_pipeline(
             StandardScaler(with_mean=not sparse.issparse(pair[0].X)),

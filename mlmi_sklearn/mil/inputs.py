@@ -164,7 +164,7 @@ def _blame_a_bag(bags: Bags, error: ValueError) -> None:
         return
     bag = int(np.searchsorted(bags.offsets, bad[0], side="right")) - 1
     instance = bad[0] - bags.offsets[bag]
-    first = values[bad[0]]
+    first = values[bad[:1]]
     if np.isnan(first.data if sparse.issparse(first) else first).any():
         what, remedy = "NaN", "Fill it in with InstanceWise(SimpleImputer()), or"
     else:

@@ -10,7 +10,8 @@ from typing import Any
 
 from joblib import parallel_config
 from sklearn import get_config
-from sklearn.model_selection import GridSearchCV
+from sklearn.base import is_classifier
+from sklearn.model_selection import GridSearchCV, check_cv
 from sklearn.utils import indexable
 from sklearn.utils.validation import _check_method_params
 
@@ -116,6 +117,8 @@ class VectorizedSearchCV(DocumentationLink, GridSearchCV):
     (9, {'netclassifier__lr': 0.01})
     """
 
+    cv: Any
+
     def fit(self, X: Any, y: Any = None, **params: Any) -> VectorizedSearchCV:
         """Search.
 
@@ -135,12 +138,16 @@ class VectorizedSearchCV(DocumentationLink, GridSearchCV):
         """
         self._given = (X, y, params)
         self._seconds = 0.0
+        given: Any = self.cv
         self.n_trained_together_ = 0
         try:
+            # The splits are asked for twice, and those of a generator can be once.
+            self.cv = check_cv(given, y, classifier=is_classifier(self.estimator))
             # What is left to do one by one after the training is too little to share.
             with parallel_config(backend="sequential"):
                 return super().fit(X, y, **params)
         finally:
+            self.cv = given
             for name in ("_given", "_seconds", "_others"):
                 self.__dict__.pop(name, None)
 
@@ -167,7 +174,7 @@ class VectorizedSearchCV(DocumentationLink, GridSearchCV):
             evaluate_candidates(candidates, **context)
             return
         others = {k: v for k, v in params.items() if k != "groups"}
-        splits = list(self._checked_cv_orig.split(X, y, params.get("groups")))
+        splits = list(self.cv.split(X, y, params.get("groups")))
         ahead = FitsAhead(self.estimator, X, y, others, self.n_jobs)
         begun = time.perf_counter()
         fits = ahead.run(candidates, splits)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn import get_config
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.ensemble._base import _set_random_states
 from sklearn.utils import Bunch, Tags, check_random_state, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval
@@ -24,7 +24,7 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
-from ..base.host import Scored
+from ..base.host import ScoredClassifier
 from ..components.doclink import DocumentationLink
 from ..metrics import predictive_uncertainty
 from ..persistence.flat import PlainState
@@ -42,8 +42,7 @@ class DeepEnsembleClassifier(
     PlainState,
     EnsembleInstances,
     MetaEstimatorMixin,
-    Scored,
-    ClassifierMixin,
+    ScoredClassifier,
     BaseEstimator,
 ):
     r"""Average the probabilities of copies of a classifier with different seeds.

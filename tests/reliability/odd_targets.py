@@ -312,18 +312,21 @@ _DOMAIN = [
 ]
 
 
+_NO_TARGET = ("nothing", "no rows", "a frame without rows")
+
+
 def of_target(oddities, meant):
     """Return the same for what comes apart for the target.
 
     What is unusual there may be something else than beside a source, or not looked at.
-    None says that there is no target.
+    None, or no rows, says that there is no target.
     """
     return [
         replace(
             oddity,
             argument=f"{oddity.argument}_target",
             outcome=oddity.outcome
-            if oddity.outcome in meant and oddity.name != "nothing"
+            if oddity.outcome in meant and oddity.name not in _NO_TARGET
             else "any",
         )
         for oddity in oddities

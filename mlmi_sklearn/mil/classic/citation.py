@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import (
@@ -16,7 +16,7 @@ from sklearn.utils.validation import (
     column_or_1d,
 )
 
-from ...base.host import Scored
+from ...base.host import ScoredClassifier
 from ...base.inputs import read_targets, read_weight
 from ...base.naming import check_classes, naming
 from ...base.state import rollback
@@ -137,9 +137,7 @@ def _to_single_digits(distances: Array) -> Array:
     return np.ldexp(np.rint(digits * 2.0**24), exponent - 24)
 
 
-class CitationKNN(
-    DocumentationLink, PlainState, Scored, ClassifierMixin, BaseEstimator
-):
+class CitationKNN(DocumentationLink, PlainState, ScoredClassifier, BaseEstimator):
     """Classify a bag by its nearest bags and by the bags to which it is near.
 
     The *references* of a bag are its `n_references` nearest training bags. Its

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
-from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from ...base.host import Scored
+from ...base.host import ScoredClassifier
 from ...base.naming import naming
 from ...containers import Bags
 from ..inputs import holds_bags
@@ -24,7 +23,7 @@ __all__ = ["BagOutputs", "distance"]
 Array = NDArray[Any]
 
 
-class BagOutputs(Scored, ClassifierMixin):
+class BagOutputs(ScoredClassifier):
     """Mixin: scores, classes and probabilities of bags and of their instances.
 
     The score of a bag is ``slope * (pooled score - threshold)``, that of an instance

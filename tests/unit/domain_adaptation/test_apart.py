@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import sparse
+from scipy import sparse as sp
 from sklearn.exceptions import DataConversionWarning
 
 from mlmi_sklearn import DANNClassifier, DANNRegressor, ImportanceWeightedClassifier
@@ -17,10 +17,10 @@ WORDS = np.array(["a", "b"])
 BOTH = [DANNClassifier, ImportanceWeightedClassifier]
 
 
-def fit(cls, y=Y, **target):
+def fit(cls, y=Y, sparse=False, **target):
     return cls(
         random_state=0, **({"max_epochs": 1} if "DANN" in cls.__name__ else {})
-    ).fit(X, y, **{"X_target": X_TARGET, **target})
+    ).fit(sp.csr_matrix(X) if sparse else X, y, **{"X_target": X_TARGET, **target})
 
 
 def with_cell(value):
@@ -33,7 +33,6 @@ def with_cell(value):
 @pytest.mark.parametrize(
     "bad",
     [
-        X_TARGET[:0],
         X_TARGET + 1j,
         X_TARGET.astype("M8[s]"),
         with_cell("word"),
@@ -42,7 +41,7 @@ def with_cell(value):
         with_cell(10**400),
         with_cell(1e300),
         np.where(X_TARGET > 1, np.inf, X_TARGET),
-        sparse.csr_matrix(np.full((8, 2), np.nan)),
+        sp.csr_matrix(np.full((8, 2), np.nan)),
         (row for row in X_TARGET),
         3.0,
     ],
@@ -53,11 +52,25 @@ def test_what_is_no_target_is_named_as_such(cls, bad):
         fit(cls, X_target=bad)
 
 
-@pytest.mark.parametrize("form", [sparse.dok_array, sparse.lil_array, pd.DataFrame])
+@pytest.mark.parametrize("form", [sp.dok_array, sp.lil_array, pd.DataFrame])
 def test_any_container_of_numbers_is_a_target(form):
     plain = fit(DANNClassifier).predict_proba(X)
     found = fit(DANNClassifier, X_target=form(X_TARGET)).predict_proba(X)
     np.testing.assert_allclose(found, plain, 1e-5)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, int])
+def test_a_sparse_source_takes_a_dense_target_of_any_type(dtype):
+    mixed = fit(DANNClassifier, X_target=X_TARGET.astype(dtype), sparse=True)
+    plain = fit(DANNClassifier, X_target=X_TARGET.astype(dtype))
+    np.testing.assert_allclose(mixed.predict_proba(X), plain.predict_proba(X), 1e-5)
+
+
+@pytest.mark.parametrize("cls", BOTH)
+@pytest.mark.parametrize("bad", [X.astype("M8[s]"), X + 1j, X.astype(str), X[:0]])
+def test_what_is_no_source_is_named_beside_a_target(cls, bad):
+    with pytest.raises((ValueError, TypeError), match=r"\bX\b"):
+        cls().fit(bad, Y[: len(bad)], X_target=X_TARGET)
 
 
 def test_large_numbers_of_both_are_left_to_the_estimator():

@@ -127,8 +127,10 @@ def test_sparse_rows(method, both):
 
 def test_many_sparse_features():
     rng = np.random.default_rng(0)
-    X = sparse.random(60, 40, 0.2, "csr", rng=rng)
-    X_target = sparse.random(50, 40, 0.2, "csr", rng=rng)
+    X, X_target = (
+        sparse.csr_matrix(rng.random((n, 40)) * (rng.random((n, 40)) < 0.2))
+        for n in (60, 50)
+    )
     X_target.data += X_target.indices == 3
     w = estimate_density_ratio(X, X_target, random_state=0)
     dense = estimate_density_ratio(X.toarray(), X_target.toarray(), random_state=0)

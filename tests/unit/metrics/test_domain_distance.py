@@ -1,5 +1,8 @@
 """Distances of domains: values known by hand, shapes of input, mistakes."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -374,3 +377,41 @@ class TestSlicedWasserstein:
     def test_bad_parameters(self, bad):
         with pytest.raises(ValueError, match=next(iter(bad))):
             sliced_wasserstein(normal(5), normal(5), **bad)
+
+
+# -- numbers that are all but zero ----------------------------------------------------
+
+TINY = """
+import numpy as np
+from scipy import sparse
+from mlmi_sklearn.metrics import proxy_a_distance
+rng = np.random.default_rng({seed})
+X = rng.integers(-9, 10, (2, 12, 2)) * np.finfo(float).smallest_subnormal
+as_csr = sparse.csr_matrix
+print(proxy_a_distance(*X), proxy_a_distance(*map(as_csr, X)))
+"""
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_subnormal_numbers_come_to_an_end(seed):
+    # liblinear does not return from them, and listens to no signal.
+    done = subprocess.run(
+        [sys.executable, "-c", TINY.format(seed=seed)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert len(done.stdout.split()) == 2, done.stderr
+
+
+@pytest.mark.parametrize("measure", [proxy_a_distance, h_divergence])
+@pytest.mark.parametrize("power", [-1020, -600, -340])
+@pytest.mark.parametrize("as_csr", [False, True])
+def test_a_common_power_of_two_changes_nothing(measure, power, as_csr):
+    rng = np.random.default_rng(0)
+    Xs, Xt = rng.normal(size=(40, 3)), rng.normal(0.7, 1, size=(30, 3))
+    Xs[:, 1], Xt[:, 1] = np.ldexp(Xs[:, 1], 6), np.ldexp(Xt[:, 1], 6)
+    pair = [np.ldexp(X, [0, power, 0]) for X in (Xs, Xt)]
+    if as_csr:
+        Xs, Xt, *pair = map(sparse.csr_matrix, (Xs, Xt, *pair))
+    assert measure(*pair) == measure(Xs, Xt)
