@@ -27,6 +27,7 @@ from .host import ScoredClassifier
 from .inputs import read_targets
 from .naming import check_classes
 from .parts import resolve_part
+from .pieces import in_pieces
 from .targets import Array, Encoded, require_task
 
 __all__ = [
@@ -242,7 +243,12 @@ class ClassifierOutputs(ScoredClassifier):
         ndarray of shape (n_samples,) or (n_samples, n_labels)
             Elements of ``classes_``, or 0 and 1.
         """
-        return self._decide(self.decision_function(X))
+        check_is_fitted(self)
+        return in_pieces(
+            lambda part: self._decide(self.decision_function(part)),
+            X,
+            len(self.classes_),
+        )
 
     @available_if(has_probabilities)
     def predict_proba(self, X: Any) -> Array:

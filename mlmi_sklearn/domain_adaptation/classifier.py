@@ -11,6 +11,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from ..base import CLASS_WEIGHT, ClassifierOutputs, with_training_parameters
+from ..base.pieces import in_pieces
 from ..base.targets import Encoded
 from .base import DomainEstimator
 from .constraints import DOMAIN_CONSTRAINTS
@@ -138,6 +139,9 @@ class DomainClassifier(DomainTargets, ClassifierOutputs, DomainEstimator):  # ty
             probability of at least ``reject_threshold``.
         """
         check_is_fitted(self)
+        return in_pieces(self._predict, X, len(self.classes_))
+
+    def _predict(self, X: Any) -> Array:
         raw = self._raw(X)
         multi = self._multi_label
         decided = self._decide(raw[:, 0] if raw.shape[1] == 1 and not multi else raw)

@@ -274,3 +274,9 @@ def test_what_has_no_shape_is_no_bag():
     assert not holds_bags(SimpleNamespace())
     assert not holds_bags([])
     assert not holds_bags([SimpleNamespace()])
+
+
+def test_errors_of_others_are_said_to_be_about_x():
+    bag = np.array([[1.0, {}]], dtype=object)
+    with pytest.raises(TypeError, match=r"^X: float\(\) argument must be"):
+        read_bags(BaseEstimator(), [bag, bag], reset=True)

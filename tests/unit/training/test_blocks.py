@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlmi_sklearn.training import streams
-from mlmi_sklearn.training.data import Targets
+from mlmi_sklearn.training.batches import TensorBatches
+from mlmi_sklearn.training.data import Targets, TrainingData
+from mlmi_sklearn.training.distributed import Ranks
 from mlmi_sklearn.training.streams import BlockRows, StreamRows, _Pool
 
 
@@ -307,3 +309,19 @@ def test_the_buffer_is_as_large_as_it_says(monkeypatch):
     monkeypatch.setattr(streams, "BUFFER_BYTES", 80)
     rows = BlockRows(Source([10] * 4), torch.float32)
     assert rows._buffer_size() == 10
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_ranks_share_the_rows_of_each_batch(shuffle):
+    rows = BlockRows(Source([4, 3, 5]), torch.float32)
+    data = TrainingData(rows, targets(12))
+
+    def seen(ranks):
+        torch.manual_seed(0)
+        each = 4 if ranks is None else 2
+        batches = TensorBatches(data, each, shuffle=shuffle, ranks=ranks)
+        return check(list(batches))
+
+    alone, first, second = seen(None), seen(Ranks(0, 2)), seen(Ranks(1, 2))
+    assert [a + b for a, b in zip(first, second, strict=True)] == alone
+    assert sorted(row for batch in alone for row in batch) == list(range(12))

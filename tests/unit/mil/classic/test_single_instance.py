@@ -423,7 +423,11 @@ BAD = {
     ),
     "NaN": (lambda X, y: (X.with_values(X.values * np.nan), y), BagError, "NaN"),
     "images": (lambda X, y: (Bags(np.zeros((24, 2, 2)), [1] * 24), y), BagError, None),
-    "no y": (lambda X, y: (X, None), ValueError, "requires y"),
+    "no y": (
+        lambda X, y: (X, None),
+        ValueError,
+        "SingleInstanceClassifier estimator requires y",
+    ),
     "numbers": (lambda X, y: (X, y + 0.5 * np.arange(24)), ValueError, "continuous"),
 }
 
