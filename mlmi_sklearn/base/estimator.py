@@ -355,8 +355,7 @@ class TorchEstimator(NestedParams, CallbackSupportMixin, Stages):
             TrainingData(rows, Targets(None)),
             self._rows_per_prediction(inputs),
         )
-        found: Array = self.net_.raw_outputs(data, size, method).numpy()
-        return require_finite_outputs(found) if method == "__call__" else found
+        return require_finite_outputs(self.net_.raw_outputs(data, size, method).numpy())
 
     # -- pickling -------------------------------------------------------------------
 

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.utils import check_array, column_or_1d
+from sklearn.utils import assert_all_finite, check_array, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _num_samples
 
 from ..base.inputs import as_host_array, plain_numbers, require_no_dates
@@ -19,6 +20,9 @@ from ..containers.unlabelled import unlabelled
 __all__ = ["count_rows", "join", "stack_rows"]
 
 Array = NDArray[Any]
+
+_WORDS = {**dict.fromkeys("biuf", "numbers"), **dict.fromkeys("UT", "text")}
+_NUMBERS = (bool, int, float, np.bool_, np.int64, np.float64)
 
 
 def count_rows(values: Any, name: str) -> int:
@@ -91,7 +95,10 @@ def join(
     if y_target is None:
         known = ~is_target
         return stack_rows(X, X_target), y[np.arange(n + m) % n], domains, known
-    both, known = _join_targets(y, _read_targets(y_target, y, m), integers)
+    given = _read_targets(y_target, y, m)
+    both, known = _join_targets(y, given, integers)
+    if y.ndim == 1:
+        _require_usable(given[known[n:]], integers)
     return stack_rows(X, X_target), both, domains, known
 
 
@@ -180,14 +187,24 @@ def _join_targets(y: Array, given: Array, integers: bool) -> tuple[Array, Array]
     return np.concatenate([y, values]), known
 
 
+def _require_usable(seen: Array, classes: bool) -> None:
+    """Raise unless known targets of the target would do as targets of a source."""
+    if seen.dtype.kind == "f":
+        assert_all_finite(seen, input_name="y_target")
+    if classes and len(seen):
+        with naming("y_target"):
+            check_classification_targets(np.asarray(seen.tolist()))
+
+
 def _require_one_type(y: Array, values: Array, seen: Array) -> None:
     """Raise if labels would be made into others beside those of the source."""
     if values.ndim != 1:
         raise ValueError("y_target holds sequences. Pass one label for each row.")
-    if len(seen) and _is_text(seen) != _is_text(y):
+    own, other = _kinds(y), _kinds(seen)
+    if other - own:
         raise ValueError(
-            f"y holds {'text' if _is_text(y) else 'numbers'} and y_target "
-            f"{'text' if _is_text(seen) else 'numbers'}. Pass labels of one type."
+            f"y holds {' and '.join(sorted(own))}, and y_target "
+            f"{' and '.join(sorted(other))}. Pass labels of one type."
         )
     whole = y.dtype.kind in "iu" and values.dtype.kind in "iu"
     if whole and np.result_type(y, values).kind == "f":
@@ -197,10 +214,17 @@ def _require_one_type(y: Array, values: Array, seen: Array) -> None:
         )
 
 
-def _is_text(labels: Array) -> bool:
-    if labels.dtype.kind == "O":
-        return any(isinstance(label, str) for label in labels)
-    return labels.dtype.kind in "UT"
+def _kinds(labels: Array) -> set[str]:
+    """Return what labels are, in words; those that are not known are nothing."""
+    if not len(labels):
+        return set()
+    if labels.dtype.kind != "O":
+        return {_WORDS.get(labels.dtype.kind, str(labels.dtype))}
+    types = {type(label) for label in labels[~np.asarray(pd.isna(labels))]}
+    return {
+        "text" if issubclass(t, str) else "numbers" if t in _NUMBERS else t.__name__
+        for t in types
+    }
 
 
 def stack_rows(

@@ -69,7 +69,7 @@ def opened(
 ) -> Iterator[SlideReader]:
     """Open an image, and close it again if it was opened here.
 
-    A ValueError about the image, raised in the block, tells which image it is.
+    An error about the image, raised in the block, tells which image it is.
     """
     source = images[number]
     is_path = isinstance(source, str | Path)
@@ -78,6 +78,8 @@ def opened(
         function = reader_for(source, reader, params) if is_path else None
         slide = open_slide(source, function, channel_axis)
         yield slide
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"X: image {number}: {error}") from error
     except ValueError as error:
         name = f" ({source})" if is_path else ""
         raise BagError(f"X: image {number}{name} {error}") from error

@@ -120,8 +120,8 @@ PROGRAM = """
 
 
 @pytest.fixture
-def hostile(install):
-    """Install all of them."""
+def hostile(install, usual_sigint):
+    """Install all of them, where Ctrl-C has a meaning that can be changed."""
     for dist, (deed, _) in DEEDS.items():
         install(dist, f"{deed}\n{HOOK}")
 

@@ -56,7 +56,6 @@ def wide(values):
 
 CONTAINERS = [
     *same(
-        tuples=lambda v: tuple(map(tuple, v.tolist())),
         frame=frame,
         frame_without_names=pd.DataFrame,
         frame_in_disorder=lambda v, rng: frame(v, index=rng.permutation(len(v)) % 3),
@@ -73,6 +72,7 @@ CONTAINERS = [
     *same(["bags"], list_of_rows=list),
     *close(
         lists=lambda v: v.tolist(),  # which are of double precision
+        tuples=lambda v: tuple(map(tuple, v.tolist())),
         frame_of_objects=lambda v: frame(v).astype(object),
         frame_of_nullables=lambda v: frame(v).astype("Float64"),
     ),

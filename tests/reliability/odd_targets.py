@@ -319,12 +319,14 @@ def of_target(oddities, meant):
     """Return the same for what comes apart for the target.
 
     What is unusual there may be something else than beside a source, or not looked at.
-    None, or no rows, says that there is no target.
+    None, or no rows, says that there is no target; numbers are what vectors may be
+    translated to.
     """
     return [
         replace(
             oddity,
             argument=f"{oddity.argument}_target",
+            spares=("translates",) if oddity.name == "one axis" else oddity.spares,
             outcome=oddity.outcome
             if oddity.outcome in meant and oddity.name not in _NO_TARGET
             else "any",

@@ -102,6 +102,8 @@ def traits(name):
         "sparse": tags.input_tags.sparse,
         # It passes tables on as they are.
         "tables": name in ("CGANSampler", "TileGrid"),
+        # Columns of numbers may be what it makes of X.
+        "translates": name == "ImageTranslator",
         # What it wraps reads tables; scikit-learn fits on one of dates alone.
         "wraps": name in ("AugmentedClassifier", "AugmentedRegressor"),
         "bags": family_of(made) == "mil",

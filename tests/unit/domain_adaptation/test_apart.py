@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -108,6 +110,27 @@ def test_numbers_and_words_are_not_made_the_same(y, of_objects):
     other = np.array([None, *other[1:]], dtype=object) if of_objects else other
     with pytest.raises(ValueError, match=r"y holds .* and y_target .* of one type"):
         fit(DANNClassifier, y, y_target=other)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"a": 1},
+        Decimal(1),
+        pd.Period("2020"),
+        np.datetime64("2020", "D"),
+        0.5,
+        np.inf,
+        2**70,
+    ],
+    ids=lambda odd: type(odd).__name__,
+)
+@pytest.mark.parametrize("among", ["all", "one"])
+def test_labels_that_would_not_do_for_a_source_are_named(odd, among):
+    given = Y_TARGET.astype(object)
+    given[slice(None) if among == "all" else 3] = odd
+    with pytest.raises((ValueError, TypeError), match=r"\by_target\b"):
+        fit(DANNClassifier, y_target=given)
 
 
 def test_integers_are_not_made_floats_that_are_the_same():

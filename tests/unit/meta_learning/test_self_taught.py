@@ -173,3 +173,12 @@ def test_a_pipeline_can_score_with_weights():
     with sklearn.config_context(enable_metadata_routing=True):
         pipeline = make_pipeline(StandardScaler(), clone(model)).fit(X)
         assert np.isfinite(pipeline.score(X))
+
+
+def test_rows_far_from_those_of_fit_have_no_codes_of_nan():
+    rows = np.arange(24, dtype=np.float32).reshape(12, 2)
+    rows *= np.finfo(np.float32).smallest_subnormal
+    model = SelfTaughtTransformer(max_epochs=1, random_state=0).fit(rows)
+    assert np.isfinite(model.transform(rows)).all()
+    with pytest.raises(ValueError, match="X holds rows on which the outputs"):
+        model.transform(np.ones((3, 2), dtype=np.float32))
