@@ -5,12 +5,14 @@ BIN := $(VENV)/bin
 PLUGINS_VENV := .venv-plugins
 AUDIT_VENV := .venv-audit
 OLDEST_VENV := .venv-oldest
+NEWEST_VENV := .venv-newest
 PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/mlmi-sklearn-*/pyproject.toml))
 PEERS := $(patsubst benchmarks/peers/%.txt,%,$(wildcard benchmarks/peers/*.txt))
 # One thread: small nets gain nothing from more, and lose a lot on a busy machine.
 RUN := OMP_NUM_THREADS=1 MLMI_SKLEARN_PLUGINS=none $(BIN)/python
 
-.PHONY: help docs docs-linkcheck docs-clean demo test test-all test-oldest fuzz lint mutation
+.PHONY: help docs docs-linkcheck docs-clean demo test test-all test-oldest test-newest fuzz
+.PHONY: lint mutation
 .PHONY: audit scale bench bench-peers bench-science clean
 
 help:
@@ -18,6 +20,7 @@ help:
 	@echo "make test      the tests, without the slow science"
 	@echo "make test-all  the tests and the slow science"
 	@echo "make test-oldest  the tests with the oldest releases that the package admits"
+	@echo "make test-newest  the tests with the newest releases, whatever the pins say"
 	@echo "make fuzz      odd arguments for every estimator; FUZZ_EXAMPLES=1000 of each"
 	@echo "make test-plugins  the tests of each plugin in plugins/, in an environment of their own"
 	@echo "make mutation  small errors in PART=mil, and whether its tests notice; SAMPLE=150 of them"
@@ -75,6 +78,15 @@ $(OLDEST_VENV)/test.stamp: pyproject.toml .ci/oldest.txt
 
 test-oldest: $(OLDEST_VENV)/test.stamp
 	OMP_NUM_THREADS=1 MLMI_SKLEARN_PLUGINS=none $(OLDEST_VENV)/bin/python -m pytest -m "not slow" -n 2 -o filterwarnings= $(ARGS)
+
+# What a user gets who installs today; `make clean` forgets those of yesterday.
+$(NEWEST_VENV)/test.stamp: pyproject.toml
+	test -x $(NEWEST_VENV)/bin/python || $(PYTHON) -m venv $(NEWEST_VENV)
+	$(NEWEST_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade --upgrade-strategy eager -e ".[test]"
+	touch $@
+
+test-newest: $(NEWEST_VENV)/test.stamp
+	OMP_NUM_THREADS=1 MLMI_SKLEARN_PLUGINS=none $(NEWEST_VENV)/bin/python -m pytest -m "not slow" -n 2 $(ARGS)
 
 # Every oddity with every estimator, then random combinations of them.
 FUZZ_EXAMPLES ?= 100
@@ -167,4 +179,4 @@ docs-clean:
 	rm -rf docs/_build docs/auto_examples docs/api/*.rst docs/api/generated docs/api/backreferences docs/sg_execution_times.rst
 
 clean: docs-clean
-	rm -rf $(VENV) .venv-bench-* $(PLUGINS_VENV) $(AUDIT_VENV) $(OLDEST_VENV) .mutation build dist *.egg-info mlmi-demo
+	rm -rf $(VENV) .venv-bench-* $(PLUGINS_VENV) $(AUDIT_VENV) $(OLDEST_VENV) $(NEWEST_VENV) .mutation build dist *.egg-info mlmi-demo

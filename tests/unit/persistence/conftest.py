@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,6 +14,9 @@ from mlmi_sklearn import MLPBackbone, NetClassifier, save
 from mlmi_sklearn.persistence.arrays import arrays_of, bytes_of
 from mlmi_sklearn.persistence.container import Contents, frame, unframe
 from mlmi_sklearn.persistence.manifest import render
+
+# Helpers of this folder are imported by name: pytest's import mode does not add it.
+sys.path.insert(0, str(Path(__file__).parent))
 
 
 def pieces(data):

@@ -7,25 +7,15 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from transit import there_and_back
 
 from mlmi_sklearn.exceptions import PersistenceError
 from mlmi_sklearn.persistence import tables
-from mlmi_sklearn.persistence.api import _BY_TAG, _CODECS
-from mlmi_sklearn.persistence.arrays import arrays_of, bytes_of
-from mlmi_sklearn.persistence.codec import Reader, Writer
-from mlmi_sklearn.persistence.manifest import parse, render
+from mlmi_sklearn.persistence.api import _BY_TAG
+from mlmi_sklearn.persistence.codec import Reader
 
 MASKED = [f"{u}Int{n}" for u in ("", "U") for n in (8, 16, 32, 64)]
 MASKED += ["Float32", "Float64", "boolean"]
-
-
-def there_and_back(value):
-    writer = Writer(_CODECS, lambda value, path: f"{path} cannot be saved")
-    manifest = render({"format": 1, "state": writer.pack(value, "x")})
-    reader = Reader(_BY_TAG, arrays_of(bytes_of(writer.arrays)))
-    found = reader.unpack(parse(manifest)["state"])
-    assert not reader.arrays
-    return found
 
 
 def same_dtype(found, expected):

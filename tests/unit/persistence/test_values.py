@@ -14,23 +14,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import sparse
 from sklearn.utils import Bunch
+from transit import there_and_back
 
 from mlmi_sklearn import Bags
 from mlmi_sklearn.exceptions import PersistenceError
-from mlmi_sklearn.persistence.api import _BY_TAG, _CODECS
-from mlmi_sklearn.persistence.arrays import arrays_of, bytes_of
-from mlmi_sklearn.persistence.codec import Reader, Writer
-from mlmi_sklearn.persistence.manifest import parse, render
-
-
-def there_and_back(value):
-    writer = Writer(_CODECS, lambda value, path: f"{path} cannot be saved")
-    manifest = render({"format": 1, "state": writer.pack(value, "x")})
-    arrays = arrays_of(bytes_of(writer.arrays))
-    reader = Reader(_BY_TAG, arrays)
-    found = reader.unpack(parse(manifest)["state"])
-    assert not reader.arrays
-    return found
 
 
 def same(a, b):
