@@ -201,7 +201,7 @@ def _require_one_type(y: Array, values: Array, seen: Array) -> None:
     if values.ndim != 1:
         raise ValueError("y_target holds sequences. Pass one label for each row.")
     own, other = _kinds(y), _kinds(seen)
-    if other - own:
+    if own and other - own:
         raise ValueError(
             f"y holds {' and '.join(sorted(own))}, and y_target "
             f"{' and '.join(sorted(other))}. Pass labels of one type."
