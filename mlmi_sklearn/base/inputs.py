@@ -182,9 +182,9 @@ def _with_missing(X: Any) -> NDArray[Any]:
     return values
 
 
-def require_finite_outputs(outputs: NDArray[Any]) -> NDArray[Any]:
+def require_finite_outputs(outputs: Any) -> Any:
     """Return outputs of a model, or raise a ValueError if they are not finite."""
-    if not np.isfinite(outputs).all():
+    if not np.isfinite(outputs.data if issparse(outputs) else outputs).all():
         raise ValueError(
             "X holds rows on which the outputs of the model are not finite: they are "
             "too far from those of fit. Scale X as in fit, or drop such rows."

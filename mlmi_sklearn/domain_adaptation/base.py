@@ -317,4 +317,5 @@ def _extended(sample_weight: Any, X: Any, stacked: Any) -> Any:
     n, n_given = len(stacked.domains), _num_samples(X)
     if weight.shape != (n_given,) or n == n_given:
         return sample_weight
-    return np.concatenate([weight, np.ones(n - n_given)])
+    with naming("sample_weight"):
+        return np.concatenate([weight, np.ones(n - n_given)])

@@ -202,8 +202,7 @@ class ImportanceWeightedClassifier(
         )
         if sample_weight is not None and X_target is not None:
             # Weights of the source alone; rows of the target have none.
-            with naming("sample_weight"):
-                given = np.asarray(as_host_array(sample_weight))
+            given = read_weight(sample_weight, _num_samples(X))
             sample_weight = np.concatenate([given, np.ones(_num_samples(X_target))])
         with rollback(self):
             X, y, domains, weight = self._read(*stacked, sample_weight)

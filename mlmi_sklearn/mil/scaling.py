@@ -35,9 +35,12 @@ def calibrate(scale: InputScale, inputs: Bags, weight: Array | None) -> None:
     """
     mean, sd = statistics(inputs, weight)
     shape = scale.offset.shape
+    # The inverse of a subnormal number is beyond the largest one.
+    factor = min(1 / sd, torch.finfo(scale.factor.dtype).max)
     with torch.no_grad():
-        scale.factor.fill_(1 / sd)
-        scale.offset.copy_(torch.from_numpy(np.atleast_1d(-mean / sd)).reshape(shape))
+        scale.factor.fill_(factor)
+        offset = torch.from_numpy(np.atleast_1d(-mean * factor))
+        scale.offset.copy_(offset.reshape(shape))
 
 
 def statistics(inputs: Bags, weight: Array | None) -> tuple[Array, float]:

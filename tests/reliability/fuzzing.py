@@ -107,7 +107,10 @@ def judge_fit(name, call, chosen, seed):
         if not isinstance(error, TrainingDivergedError):
             require_unfitted(fitted)
             return "refused"
-        require_valid(name, fitted, rows_for(call, odd, chosen, seed), odd)
+        try:
+            require_valid(name, fitted, rows_for(call, odd, chosen, seed), odd)
+        except ValueError as refusal:  # for what the last good weights are no good
+            require_named(refusal, ["X"], "any")
         return "diverged"
     require_refused(outcome, chosen)
     try:

@@ -66,7 +66,7 @@ CONTAINERS = [
         tensor_column_major=lambda v: torch.from_numpy(v.T.copy()).T,
         **if_installed(
             "pyarrow",
-            frame_of_arrow=lambda v: frame(v).astype("double[pyarrow]"),
+            frame_of_arrow=lambda v: frame(v).astype(f"float{8 * v.itemsize}[pyarrow]"),
         ),
     ),
     *same(["bags"], list_of_rows=list),

@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
+from ...base.inputs import require_finite_outputs
 from ...base.state import rollback
 from ...components.doclink import DocumentationLink
 from ...containers import Bags, check_bags
@@ -130,7 +131,7 @@ class BagFeatures(DocumentationLink, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         bags = read_vectors(self, X, reset=False)
-        return self._encode(bags)
+        return require_finite_outputs(self._encode(bags))
 
     @abstractmethod
     def _learn(self, bags: Bags) -> None: ...

@@ -12,7 +12,6 @@ from sklearn.kernel_approximation import Nystroem, RBFSampler
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
-from ...base.inputs import require_finite_outputs
 from ...containers import Bags
 from ...persistence.flat import PlainState
 from ._blocks import BUDGET, bag_blocks, default_gamma, dense, starts_of
@@ -248,7 +247,7 @@ class NormalizedSetKernel(PlainState, ClassNamePrefixFeaturesOutMixin, BagFeatur
             sums = summed(bags, self.bags_, inner)
             norms = _norms(bags, inner, self.normalization)
             out = normalized(sums, norms, self._train_norms, self.normalization)
-        return require_finite_outputs(out.astype(bags.values.dtype, copy=False))
+        return out.astype(bags.values.dtype, copy=False)
 
     def _instances(self) -> Any:
         """Return the kernel between instances."""

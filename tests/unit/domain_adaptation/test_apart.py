@@ -159,3 +159,14 @@ def test_bad_labels_are_named_whichever_way_the_target_comes(cls, target, bad):
         target = {"X_target": None, "sample_domain": np.repeat([1, -1], 6)}
     with pytest.raises((ValueError, TypeError), match=r"\by\b"):
         fit(cls, bad, **target)
+
+
+@pytest.mark.parametrize("cls", BOTH)
+@pytest.mark.parametrize(
+    "bad",
+    [np.ones(11), np.ones((12, 1, 1)), np.zeros(12, dtype=[("a", float)]), ["a"] * 12],
+    ids=["short", "three axes", "records", "text"],
+)
+def test_bad_weights_of_the_source_are_named(cls, bad):
+    with pytest.raises((ValueError, TypeError), match=r"\bsample_weight\b"):
+        fit(cls).fit(X, Y, sample_weight=bad, X_target=X_TARGET)

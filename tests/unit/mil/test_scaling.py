@@ -149,3 +149,12 @@ def test_files_have_the_statistics_of_arrays(tmp_path):
     expected = statistics(Bags.from_list(parts), weight)
     assert np.allclose(found[0], expected[0])
     assert np.isclose(found[1], expected[1])
+
+
+@pytest.mark.parametrize("power", [-149, -140])
+def test_subnormal_instances_are_scaled_as_far_as_numbers_go(power):
+    rng = np.random.default_rng(0)
+    values = np.ldexp(rng.integers(-8, 9, (20, 2)).astype(np.float32), power)
+    model = MILClassifier(max_epochs=1, random_state=0)
+    model.fit(Bags(values, [2] * 10), np.arange(10) % 2)
+    assert np.isfinite(model.decision_function(Bags(values, [2] * 10))).all()

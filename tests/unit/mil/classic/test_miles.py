@@ -65,3 +65,10 @@ def test_all_instances_where_fewer_than_asked_for(n_prototypes, witness):
 def test_parameters_out_of_range(params, witness):
     with pytest.raises(ValueError, match=next(iter(params))):
         MILESTransformer(**params).fit(witness()[0])
+
+
+def test_similarities_that_are_no_numbers_are_refused(witness):
+    X, _ = witness()
+    far = X.with_values((X.values * 1e30).astype(np.float32))
+    with pytest.raises(ValueError, match="X holds rows on which the outputs"):
+        MILESTransformer().fit(far).transform(far)
