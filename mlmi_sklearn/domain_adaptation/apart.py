@@ -83,7 +83,7 @@ def join(
             "rows of the target apart; not both."
         )
     # A target without rows is one that is not there, of which the caller warns.
-    X, X_target = _read_rows(X, "X", 1), _read_rows(X_target, "X_target", 0)
+    X, X_target = _read_rows(X, X_target)
     _require_one_scale(X, X_target)
     n, m = count_rows(X, "X"), count_rows(X_target, "X_target")
     is_target = np.repeat([False, True], [n, m])
@@ -102,23 +102,31 @@ def join(
     return stack_rows(X, X_target), both, domains, known
 
 
-def _read_rows(X: Any, name: str, least: int) -> Any:
-    """Validate rows under their own name; once stacked, all is ``X``."""
+def _read_rows(X: Any, X_target: Any) -> tuple[Any, Any]:
+    """Validate either under its own name; once stacked, all is ``X``."""
+    given = []
+    for name, rows in (("X", X), ("X_target", X_target)):
+        with naming(name):
+            rows = as_host_array(rows)
+        given.append(rows.tocsr() if sparse.issparse(rows) else rows)
+    read = [_read(given[0], "X", 1), _read(given[1], "X_target", 0)]
+    # Two frames stay, for the names of their columns.
+    frames = all(isinstance(rows, pd.DataFrame) for rows in given)
+    return tuple(given if frames else read)
+
+
+def _read(rows: Any, name: str, least: int) -> Any:
     with naming(name):
-        given = as_host_array(X)
-        given = given.tocsr() if sparse.issparse(given) else given
-        require_no_dates(given, name)
+        require_no_dates(rows, name)
         read = check_array(
-            given,
+            rows,
             accept_sparse="csr",
             allow_nd=True,
             dtype="numeric",
             input_name=name,
             ensure_min_samples=least,
         )
-    read = plain_numbers(read, name)
-    # Frames stay, for the names of their columns.
-    return given if isinstance(given, pd.DataFrame) else read
+    return plain_numbers(read, name)
 
 
 def _require_one_scale(X: Any, X_target: Any) -> None:

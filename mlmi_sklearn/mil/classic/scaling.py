@@ -62,6 +62,8 @@ class InstanceScaler(TransformerMixin, BaseEstimator):
             The fitted transformer.
         """
         weight = np.ones(X.shape[0]) if sample_weight is None else sample_weight
+        # StandardScaler takes them to the precision of X, where tiny ones are zero.
+        weight = np.ldexp(weight, -np.frexp(weight.max())[1])
         plain = StandardScaler(with_mean=False).fit(X, sample_weight=weight)
         share = _weight_of_entries(X, weight) / weight.sum()
         mostly_zero = share <= 0.5

@@ -69,6 +69,16 @@ def test_a_sparse_source_takes_a_dense_target_of_any_type(dtype):
 
 
 @pytest.mark.parametrize("cls", BOTH)
+@pytest.mark.parametrize("target", [pd.DataFrame, np.asarray, sp.csr_array])
+@pytest.mark.parametrize("source", [pd.DataFrame, np.asarray, sp.csr_array])
+def test_containers_may_differ(cls, source, target):
+    plain = fit(cls).predict_proba(X)
+    model = cls(**fit(cls).get_params(deep=False))
+    found = model.fit(source(X), Y, X_target=target(X_TARGET)).predict_proba(X)
+    np.testing.assert_allclose(found, plain, 1e-3)
+
+
+@pytest.mark.parametrize("cls", BOTH)
 @pytest.mark.parametrize("bad", [X.astype("M8[s]"), X + 1j, X.astype(str), X[:0]])
 def test_what_is_no_source_is_named_beside_a_target(cls, bad):
     with pytest.raises((ValueError, TypeError), match=r"\bX\b"):

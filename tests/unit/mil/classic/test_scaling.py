@@ -84,3 +84,14 @@ def test_weights_are_copies():
 
 def test_no_scaler_leaves_instances_alone():
     assert scaled(None, X) is X
+
+
+@pytest.mark.parametrize("power", [-1000, 1000])
+def test_weights_of_any_scale(power):
+    X = RNG.normal(3, 2, size=(30, 2)).astype(np.float32)
+    weight = RNG.uniform(0.5, 2, 30)
+    one, other = InstanceScaler(), InstanceScaler()
+    one.fit(X, sample_weight=weight)
+    other.fit(X, sample_weight=np.ldexp(weight, power))
+    np.testing.assert_array_equal(one.center_, other.center_)
+    np.testing.assert_array_equal(one.scale_, other.scale_)
