@@ -106,10 +106,20 @@ def encode_partly(
     -------
     Encoded
         One row for each of ``y``.
+
+    Raises
+    ------
+    ValueError
+        If what is known has no weight.
     """
     if not isinstance(y, PartialTargets):
         return encode(y, weight)
     known = y.known
+    if weight is not None and not (weight[known] > 0).any():
+        raise ValueError(
+            "sample_weight is 0 in each row whose target in y is known. Give some of "
+            "them a weight above 0."
+        )
     inner = encode(y.values[known], None if weight is None else weight[known])
     unknown = -1 if inner.y.dtype.kind == "i" else np.nan
     codes = _spread(inner.y, known, unknown)

@@ -88,9 +88,9 @@ def labelled_source_rows(known: Array, is_target: Array) -> Array:
     rows = np.flatnonzero(known & ~is_target)
     if not len(rows):
         raise ValueError(
-            "No row of a source has a target that is known and a weight above 0. Pass "
-            "labelled rows of a source (sample_domain >= 0); where there is one domain "
-            "only, pass no sample_domain."
+            "No row of a source has a target that is known and a sample_weight above "
+            "0. Pass labelled rows of a source (sample_domain >= 0); where there is "
+            "one domain only, pass no sample_domain."
         )
     return rows
 

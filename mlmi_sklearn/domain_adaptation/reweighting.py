@@ -236,9 +236,10 @@ class ImportanceWeightedClassifier(
         source = np.flatnonzero(~domains.is_target)
         known = _labelled(y[source])
         own = np.ones(len(source)) if weight is None else weight[source]
-        weights = np.zeros(len(source))
         # A row of weight 0 is as good as absent, also from the source's density.
-        kept = own > 0
+        weights, kept = np.zeros(len(source)), own > 0
+        if not kept.any():
+            raise ValueError("sample_weight is 0 in every row of a source.")
         weights[kept] = self._weigh(X[source[kept]], X[domains.is_target])
         total = (weights * own)[known]
         plain = weight is None and not domains.is_target.any()

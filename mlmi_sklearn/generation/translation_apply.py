@@ -14,7 +14,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 from torch import Tensor
 
-from ..base.inputs import as_tensor, read_weight
+from ..base.inputs import as_tensor, read_weight, require_finite_outputs
 from ..metrics import frechet_distance
 from .translation_base import TranslationStages
 from .translation_inputs import Side, read_target
@@ -217,6 +217,7 @@ class Translating(TransformerMixin, TranslationStages):
         dtype = getattr(torch, self._recipe.dtype)
         encoded = as_tensor(before.codec.encode(values), dtype)
         made = after.codec.decode(_outputs(self.net_.module_, encoded, direction))
+        require_finite_outputs(made)
         if after.is_grid:
             return made
         single = values.dtype == np.float32

@@ -64,10 +64,6 @@ CONTAINERS = [
         tensor=lambda v: torch.from_numpy(v.copy()),
         tensor_with_gradient=lambda v: torch.from_numpy(v.copy()).requires_grad_(),
         tensor_column_major=lambda v: torch.from_numpy(v.T.copy()).T,
-        **if_installed(
-            "pyarrow",
-            frame_of_arrow=lambda v: frame(v).astype(f"float{8 * v.itemsize}[pyarrow]"),
-        ),
     ),
     *same(["bags"], list_of_rows=list),
     *close(
@@ -75,6 +71,10 @@ CONTAINERS = [
         tuples=lambda v: tuple(map(tuple, v.tolist())),
         frame_of_objects=lambda v: frame(v).astype(object),
         frame_of_nullables=lambda v: frame(v).astype("Float64"),
+        **if_installed(
+            "pyarrow",
+            frame_of_arrow=lambda v: frame(v).astype("double[pyarrow]"),
+        ),
     ),
     *unusual(
         frame_of_sparse=lambda v: frame(v).astype(pd.SparseDtype(v.dtype, 0.0)),

@@ -63,15 +63,15 @@ def unusable(argument, spares=()):
             three_axes=lambda v: v[:, None, None],
             square=lambda v: np.tile(v[:, None, None], (1, 2, 2)),
             ragged=lambda v: [[c] * (1 + i % 2) for i, c in enumerate(v.tolist())],
-            one_list=lambda v, rng: with_cell(v, [1, 2], rng),
-            one_dict=lambda v, rng: with_cell(v, {"a": 1}, rng),
             records=lambda v: np.zeros(len(v), dtype=[("a", float), ("b", int)]),
         ),
-        # A label that is hidden may be one that is not known.
+        # The label may be one that is not known, or not read.
         *collect(
             argument,
             "refused",
             [*spares, "partial"] if argument == "y" else spares,
+            one_list=lambda v, rng: with_cell(v, [1, 2], rng),
+            one_dict=lambda v, rng: with_cell(v, {"a": 1}, rng),
             hidden=lambda v, rng: masked(v, rng, hidden=True),
         ),
         *collect(argument, "any", matrix=lambda v: np.asmatrix(v).T),
@@ -151,11 +151,11 @@ CLASSES = [
         continuous=lambda c: c + np.linspace(0.1, 0.7, len(c)),
         one_inf=lambda c, rng: with_cell(c.astype(float), np.inf, rng),
         complex=lambda c: c + 1j,
-        mixed=lambda c: np.array([0, *words(c[1:] + 1)], dtype=object),
-        mixed_with_floats=lambda c: np.array([0.5, *words(c[1:] + 1)], dtype=object),
     ),
     *refused(
-        ["partial"],
+        ["partial"],  # the odd one may be of a row whose label is not read
+        mixed=lambda c: np.array([0, *words(c[1:] + 1)], dtype=object),
+        mixed_with_floats=lambda c: np.array([0.5, *words(c[1:] + 1)], dtype=object),
         one_NA=lambda c: pd.Series([None, *c[1:].tolist()], dtype="Int64"),
         category_missing=lambda c: pd.Series(pd.Categorical([None, *words(c[1:])])),
         hidden_word=lambda c, rng: masked(words(c), rng, hidden=True),

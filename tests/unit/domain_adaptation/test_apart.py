@@ -180,3 +180,16 @@ def test_bad_labels_are_named_whichever_way_the_target_comes(cls, target, bad):
 def test_bad_weights_of_the_source_are_named(cls, bad):
     with pytest.raises((ValueError, TypeError), match=r"\bsample_weight\b"):
         fit(cls).fit(X, Y, sample_weight=bad, X_target=X_TARGET)
+
+
+@pytest.mark.parametrize("cls", [*BOTH, DANNRegressor])
+@pytest.mark.parametrize("apart", [False, True])
+@pytest.mark.parametrize("some", [False, True])
+def test_a_source_without_weight_is_told_by_the_name_of_weights(cls, apart, some):
+    is_target = np.arange(12) >= 6
+    target = {"sample_domain": np.where(is_target, -1, 1)}
+    if apart:
+        target = {"X_target": X_TARGET, "y_target": Y_TARGET.astype(float)}
+    weight = 1.0 * (is_target & (some and not apart))
+    with pytest.raises(ValueError, match=r"(?i)sample.weight"):
+        cls().fit(X, Y, sample_weight=weight, **target)
