@@ -29,7 +29,12 @@ from sklearn.utils.validation import (
 )
 
 from ..base.host import on_host
-from ..base.inputs import as_host_array, plain_numbers, require_no_dates
+from ..base.inputs import (
+    as_host_array,
+    plain_numbers,
+    require_finite_outputs,
+    require_no_dates,
+)
 from ..base.naming import naming
 from ..base.state import rollback
 from ..components.doclink import DocumentationLink
@@ -252,7 +257,9 @@ class Augmented(DocumentationLink, PlainState, MetaEstimatorMixin):
             X = X if hasattr(X, "columns") else as_host_array(X)
             if getattr(X, "dtype", None) == np.longdouble:
                 X = plain_numbers(X, "X")
-            return getattr(self.estimator_, method)(X)
+            found = getattr(self.estimator_, method)(X)
+        numbers = isinstance(found, np.ndarray) and found.dtype.kind == "f"
+        return require_finite_outputs(found) if numbers else found
 
     @available_if(inner_has("score"))
     def score(self, X: Any, y: Any, **params: Any) -> float:

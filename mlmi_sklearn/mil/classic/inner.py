@@ -12,6 +12,7 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
+from ...base.naming import naming
 from .scaling import InstanceScaler
 
 __all__ = ["accepts_weight", "fit_inner", "fit_scaler", "inner_scores", "scaled"]
@@ -72,7 +73,8 @@ def fit_inner(estimator: Any, X: Any, y: Array, weight: Array) -> Any:
     """
     model = clone(estimator)
     # How weights reach the parts is settled here, not by requests of the user.
-    with config_context(enable_metadata_routing=False):
+    names = ("X", "y", "sample_weight")
+    with config_context(enable_metadata_routing=False), naming(*names):
         if not accepts_weight(model):
             if (weight != weight[0]).any():
                 raise TypeError(

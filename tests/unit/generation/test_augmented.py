@@ -530,3 +530,13 @@ def test_targets_of_another_kind():
         AugmentedClassifier(KNeighborsClassifier(), Echo(), balance=True).fit(
             X, np.column_stack([y, y])
         )
+
+
+def test_predictions_that_are_no_numbers_are_refused():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(20, 2))
+    model = AugmentedRegressor(Ridge(0.1), CGANSampler(max_iter=2, random_state=0))
+    model.fit(X, 2 * X[:, 0])
+    far = np.full((1, 2), np.finfo(float).max)
+    with pytest.raises(ValueError, match="X holds rows on which the outputs"):
+        model.predict(far)

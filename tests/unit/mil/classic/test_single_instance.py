@@ -504,3 +504,10 @@ def test_no_warnings_on_ordinary_data(witness):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         SingleInstanceClassifier().fit(*witness())
+
+
+def test_an_error_of_the_classifier_about_weights_names_them(witness):
+    X, y = witness()
+    single = X.with_values(X.values.astype(np.float32))  # where 1e-300 is zero
+    with pytest.raises(ValueError, match=r"\bsample_weight\b.*non-zero"):
+        SingleInstanceClassifier().fit(single, y, sample_weight=np.full(24, 1e-300))
