@@ -70,9 +70,17 @@ def fit_inner(estimator: Any, X: Any, y: Array, weight: Array) -> Any:
     ------
     TypeError
         If weights differ and the classifier takes none.
+    ValueError
+        If all weights are too small for the type of the instances.
     """
     model = clone(estimator)
     # How weights reach the parts is settled here, not by requests of the user.
+    # scikit-learn takes weights to the type of X, and 1.8 fits on nothing in silence.
+    if X.dtype.kind == "f" and not weight.astype(X.dtype).any():
+        raise ValueError(
+            f"sample_weight is 0 in {X.dtype}, the type of X: the largest is "
+            f"{weight.max():.3g}. Scale the weights, for example to a mean of 1."
+        )
     names = ("X", "y", "sample_weight")
     with config_context(enable_metadata_routing=False), naming(*names):
         if not accepts_weight(model):

@@ -506,8 +506,20 @@ def test_no_warnings_on_ordinary_data(witness):
         SingleInstanceClassifier().fit(*witness())
 
 
-def test_an_error_of_the_classifier_about_weights_names_them(witness):
+def test_weights_too_small_for_the_type_of_x_are_refused(witness):
     X, y = witness()
     single = X.with_values(X.values.astype(np.float32))  # where 1e-300 is zero
-    with pytest.raises(ValueError, match=r"\bsample_weight\b.*non-zero"):
+    with pytest.raises(ValueError, match="sample_weight is 0 in float32, the type"):
         SingleInstanceClassifier().fit(single, y, sample_weight=np.full(24, 1e-300))
+    SingleInstanceClassifier().fit(X, y, sample_weight=np.full(24, 1e-300))
+
+
+class Picky(LogisticRegression):
+    def fit(self, X, y, sample_weight=None):
+        raise ValueError("what a weight!")
+
+
+def test_errors_of_the_classifier_say_what_they_may_be_about(witness):
+    X, y = witness()
+    with pytest.raises(ValueError, match=r"^X or y or sample_weight: what a"):
+        SingleInstanceClassifier(Picky()).fit(X, y)
