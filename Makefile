@@ -68,7 +68,6 @@ demo: $(VENV)/base.stamp
 test: $(VENV)/test.stamp
 	$(RUN) -m pytest -m "not slow" -n 2 $(ARGS)
 
-# On Python 3.14 it costs next to nothing; before, half as much time again.
 coverage: $(VENV)/test.stamp
 	$(RUN) -m pytest -m "not slow" -n 2 --cov --cov-report=term-missing:skip-covered --cov-fail-under=95 $(ARGS)
 

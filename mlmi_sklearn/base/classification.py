@@ -243,11 +243,9 @@ class ClassifierOutputs(ScoredClassifier):
         ndarray of shape (n_samples,) or (n_samples, n_labels)
             Elements of ``classes_``, or 0 and 1.
         """
-        check_is_fitted(self)
+        n_classes = len(getattr(self, "classes_", ()))  # none is told of below
         return in_pieces(
-            lambda part: self._decide(self.decision_function(part)),
-            X,
-            len(self.classes_),
+            lambda part: self._decide(self.decision_function(part)), X, n_classes
         )
 
     @available_if(has_probabilities)

@@ -74,7 +74,6 @@ def fit_inner(estimator: Any, X: Any, y: Array, weight: Array) -> Any:
         If all weights are too small for the type of the instances.
     """
     model = clone(estimator)
-    # How weights reach the parts is settled here, not by requests of the user.
     # scikit-learn takes weights to the type of X, and 1.8 fits on nothing in silence.
     if X.dtype.kind == "f" and not weight.astype(X.dtype).any():
         raise ValueError(
@@ -82,6 +81,7 @@ def fit_inner(estimator: Any, X: Any, y: Array, weight: Array) -> Any:
             f"{weight.max():.3g}. Scale the weights, for example to a mean of 1."
         )
     names = ("X", "y", "sample_weight")
+    # How weights reach the parts is settled here, not by requests of the user.
     with config_context(enable_metadata_routing=False), naming(*names):
         if not accepts_weight(model):
             if (weight != weight[0]).any():

@@ -33,6 +33,7 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
+from sklearn.utils.fixes import parse_version
 
 from mlmi_sklearn import (
     MISVC,
@@ -94,7 +95,9 @@ OURS = {
 
 @pytest.mark.parametrize("name", OURS)
 def test_tables(name, kit, tmp_path):
-    if name in ("boosting", "sgd") and sklearn.__version__ < "1.9":
+    if name in ("boosting", "sgd") and parse_version(
+        sklearn.__version__
+    ) < parse_version("1.9"):
         pytest.skip("scikit-learn 1.8 gives its losses a module that is not there")
     X, y = kit.table(n=30)
     with warnings.catch_warnings():
